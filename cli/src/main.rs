@@ -1,0 +1,2 @@
+//! The `walx` command.
+fn main() {}

@@ -1,0 +1,63 @@
+//! The vocabulary of walx and the traits that its users see.
+//!
+//! | You want to | Look at |
+//! |---|---|
+//! | name a log | [`ChannelName`], [`VirtualChannel`] |
+//! | hand something in | [`Message`], [`Wal::append`] |
+//! | get something out | [`Entry`], [`Scanner`], [`ScanOption`], [`Position`] |
+//! | know where it lies | [`Place`], [`MessageId`], [`Lsn`], [`Tick`], [`ResumeToken`] |
+//! | know who wrote it | [`Term`], [`Owner`] |
+//! | react to a failure | [`Error`], [`ErrorKind`], [`Status`] |
+//! | open a log | [`OpenerBuilder`] → [`Opener`] → [`Wal`] or [`RoWal`] → [`Scanner`] |
+//! | act on each append and entry | [`Interceptor`] |
+//!
+//! This crate has no I/O, no runtime and no backend: programs depend on `walx`, backend authors on `walx-impls`.
+
+mod append;
+mod availability;
+mod capability;
+mod channel;
+mod config;
+mod entry;
+mod error;
+mod id;
+mod interceptor;
+mod message;
+mod number;
+mod opener;
+mod option;
+mod owner;
+mod position;
+mod record;
+mod scanner;
+mod tail;
+mod tick;
+mod token;
+mod wal;
+
+pub use append::{Append, AppendBatch, AppendState, Permit, PermitState, Refused};
+pub use availability::Availability;
+pub use bytes::Bytes;
+pub use capability::{Capability, Durability, Fence, Truncation};
+pub use channel::{Access, ChannelInfo, ChannelName, VirtualChannel};
+pub use config::Config;
+pub use entry::{Entry, Gap, GapReason, PlacedMessage};
+pub use error::{Error, ErrorKind, Result, Status};
+pub use futures_core::Stream;
+pub use id::{BackendName, MessageId};
+pub use interceptor::{AppendContext, Interceptor, ScanContext};
+pub use message::{Message, Properties};
+pub use number::{Lsn, Place, Seq};
+pub use opener::{Opener, OpenerBuilder};
+pub use option::{CacheOption, End, LostPolicy, OpenOption, ScanOption};
+pub use owner::{Owner, Term};
+pub use position::Position;
+pub use record::{Chunk, Flags, Header, Kind, Record, TransactionContext, TransactionId};
+pub use scanner::{ScanMode, Scanner};
+pub use tail::{Bounds, Tail};
+pub use tick::{Tick, TickSource};
+pub use token::ResumeToken;
+pub use wal::{RoWal, Wal};
+
+/// A boxed future that can be sent to another task and borrows nothing.
+pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'static>>;

@@ -1,0 +1,139 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::VirtualChannel;
+
+/// What a user hands in: a payload, and properties beside it.
+///
+/// Cheap to clone: payload and properties are shared. The payload is kept as it was given, in memory too (in flight
+/// and in the write-ahead cache): a small slice of a large buffer keeps the whole buffer alive, so copy such slices.
+///
+/// ```
+/// use walx_core::Message;
+///
+/// let message = Message::new("paid").with_property("order", "4711");
+/// assert_eq!(message.property("order"), Some(&b"4711"[..]));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// The bytes of the message; may be empty.
+    pub payload: Bytes,
+    /// A small list of (text, bytes) beside the payload.
+    pub properties: Properties,
+    /// The logical stream it belongs to; none = meant for all of them.
+    pub virtual_channel: Option<VirtualChannel>,
+    /// A key under which a repeated append is recognised: at most 256 bytes.
+    pub idempotency_key: Option<Bytes>,
+}
+
+impl Message {
+    /// The most bytes an idempotency key may have.
+    pub const MAX_KEY_BYTES: usize = 256;
+
+    /// A message without properties.
+    pub fn new(payload: impl Into<Bytes>) -> Self {
+        Self { payload: payload.into(), ..Self::default() }
+    }
+
+    /// Adds a property; the same name may stand more than once.
+    #[must_use]
+    pub fn with_property(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
+        self.properties.push(name, value);
+        self
+    }
+
+    /// Puts the message into a logical stream of its channel.
+    #[must_use]
+    pub fn with_virtual_channel(mut self, virtual_channel: VirtualChannel) -> Self {
+        self.virtual_channel = Some(virtual_channel);
+        self
+    }
+
+    /// Names the message, so that a repeated append can be recognised.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: impl Into<Bytes>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// The value of the first property of this name.
+    pub fn property(&self, name: &str) -> Option<&[u8]> {
+        self.properties.get(name)
+    }
+
+    /// The bytes that count against limits: payload, properties, names.
+    pub fn bytes(&self) -> usize {
+        let virtual_channel = self.virtual_channel.as_ref().map_or(0, |name| name.as_str().len());
+        let key = self.idempotency_key.as_ref().map_or(0, Bytes::len);
+        self.payload.len() + self.properties.bytes() + virtual_channel + key
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Message {
+    fn from(payload: T) -> Self {
+        Self::new(payload)
+    }
+}
+
+/// A small list of (text, bytes), in the order in which it was made. Cheap to clone; none costs nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties(Option<Arc<Vec<(String, Bytes)>>>);
+
+impl Properties {
+    /// The most properties a message may have.
+    pub const MAX_COUNT: usize = u16::MAX as usize;
+
+    /// Adds one at the end; the same name may stand more than once.
+    pub fn push(&mut self, name: impl Into<String>, value: impl Into<Bytes>) {
+        Arc::make_mut(self.0.get_or_insert_default()).push((name.into(), value.into()));
+    }
+
+    /// The first value of this name.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter().find(|(key, _)| *key == name).map(|(_, value)| &value[..])
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Bytes)> {
+        self.0.as_deref().map_or(&[][..], |list| &list[..]).iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |list| list.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of all names and values.
+    pub fn bytes(&self) -> usize {
+        self.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+}
+
+impl<N: Into<String>, V: Into<Bytes>> FromIterator<(N, V)> for Properties {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(iter: I) -> Self {
+        let list: Vec<_> = iter.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self((!list.is_empty()).then(|| Arc::new(list)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_shares_properties_until_one_side_changes_them() {
+        let first = Message::new("x").with_property("a", "1").with_property("a", "2");
+        let second = first.clone().with_property("b", "3");
+        assert_eq!(first.property("a"), Some(&b"1"[..]));
+        assert_eq!(first.properties.len(), 2);
+        assert_eq!(second.property("b"), Some(&b"3"[..]));
+        assert_eq!((first.bytes(), second.bytes()), (1 + 4, 1 + 6));
+    }
+}

@@ -1,0 +1,74 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{BackendName, Bounds, Capability, ChannelName, Config, MessageId, OpenOption, Result, RoWal, Wal};
+
+/// Makes openers of one backend. Lives as long as the program.
+#[async_trait]
+pub trait OpenerBuilder: Send + Sync + 'static {
+    /// The backend's name, by which the registry knows it.
+    fn name(&self) -> BackendName;
+
+    /// What the backend can do with its defaults.
+    fn capability(&self) -> Capability;
+
+    /// Opens a store.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a key or a value that the backend doesn't know; whatever the backend can't open with.
+    async fn build(&self, config: Config) -> Result<Arc<dyn Opener>>;
+}
+
+/// An open store: what all its channels share. Closing it closes every wal that was opened through it.
+#[async_trait]
+pub trait Opener: Send + Sync + 'static {
+    /// The backend's name.
+    fn backend(&self) -> BackendName;
+
+    /// What the backend can do as this store is configured.
+    fn capability(&self) -> Capability;
+
+    /// Becomes the owner of a channel, which is created where it is missing.
+    ///
+    /// # Order
+    /// After it has answered, no append of a smaller owner can ever be acknowledged.
+    ///
+    /// # Cancel
+    /// Dropping the future leaves nothing open; the channel may have seen a new owner.
+    ///
+    /// # Errors
+    /// `Conflict` where another owner holds the channel, named; `Fenced` where the term given is not larger than the
+    /// last one; `PositionLost` where the numbering was lost; `Corrupt`; `Closed`.
+    async fn open(&self, option: OpenOption) -> Result<Arc<dyn Wal>>;
+
+    /// Opens a channel for reading. Creates nothing.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such channel; `InvalidInput` where the option asks for ownership; `Closed`.
+    async fn open_read_only(&self, option: OpenOption) -> Result<Arc<dyn RoWal>>;
+
+    /// As [`Wal::truncate`], without owning the channel, where the backend can.
+    ///
+    /// # Errors
+    /// `Unsupported` where it can't; else as [`Wal::truncate`].
+    async fn truncate(&self, channel: &ChannelName, id: MessageId) -> Result<()>;
+
+    /// The earliest and the newest record of a channel.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such channel.
+    async fn bounds(&self, channel: &ChannelName) -> Result<Bounds>;
+
+    /// The store's channels, by name.
+    ///
+    /// # Errors
+    /// Whatever the backend can't answer with.
+    async fn list(&self) -> Result<Vec<ChannelName>>;
+
+    /// Closes every wal, then the store. Closing twice is closing once.
+    ///
+    /// # Errors
+    /// What could not be ended cleanly; everything is freed all the same.
+    async fn close(&self) -> Result<()>;
+}

@@ -1,0 +1,37 @@
+use crate::{Lsn, MessageId, Tick};
+
+/// The end of a log: the first place not yet written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tail {
+    /// The lsn that the next message will have.
+    pub lsn: Lsn,
+    /// The id of the newest confirmed record; `None` where the channel has none.
+    pub id: Option<MessageId>,
+    /// The tick of the newest confirmed record; `Tick::ZERO` where the channel has none.
+    pub tick: Tick,
+}
+
+impl Tail {
+    /// A tail from its parts.
+    pub const fn new(lsn: Lsn, id: Option<MessageId>, tick: Tick) -> Self {
+        Self { lsn, id, tick }
+    }
+}
+
+/// What a backend keeps of a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bounds {
+    /// The earliest record that can be read; `None` where there is none.
+    pub earliest: Option<MessageId>,
+    /// The newest record that is durable; `None` where there is none. The tail lies right behind it.
+    pub newest: Option<MessageId>,
+}
+
+impl Bounds {
+    /// Bounds from their parts.
+    pub const fn new(earliest: Option<MessageId>, newest: Option<MessageId>) -> Self {
+        Self { earliest, newest }
+    }
+}

@@ -1,0 +1,28 @@
+//! The traits that the author of a walx backend implements.
+//!
+//! A backend is a dumb log: it takes records in the order of the calls, keeps them, hands them out again, drops them
+//! when told, and makes older writers powerless. Numbering, ownership, recovery, the write-ahead cache and scanners
+//! with all their guarantees stand above it, in `walx-adaptor`.
+//!
+//! | Trait | Lives as long as | An author writes |
+//! |---|---|---|
+//! | [`OpenerBuilderImpls`] | the program | the name, the capability, a struct for the configuration |
+//! | [`OpenerImpls`] | a store | what its channels share: a client, a lock, a directory |
+//! | [`RoWalImpls`], [`WalImpls`] | one channel's writer or reader | append, scan, truncate |
+//! | [`ScannerImpls`] | one reader | batches of records in order |
+//!
+//! Errors carry a kind that says how to react ([`ErrorKind`](walx_core::ErrorKind)); nothing is retried for ever
+//! inside a backend. What cannot be done is said by [`Capability`], never by silence.
+
+mod batch;
+mod claim;
+mod opener;
+mod scanner;
+mod wal;
+
+pub use batch::Batch;
+pub use claim::{Claim, FenceToken};
+pub use opener::{OpenerBuilderImpls, OpenerImpls};
+pub use scanner::{Mark, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
+pub use wal::{Appending, RoWalImpls, WalImpls};
+pub use walx_core::{Bounds, Capability, Durability, Fence, Header, Kind, Record, Truncation};

@@ -1,0 +1,75 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use walx_core::{BackendName, Bounds, Capability, ChannelName, Config, MessageId, Result};
+
+use crate::{Claim, RoWalImpls, WalImpls};
+
+/// Makes openers of one backend. Registered once, lives as long as the program.
+#[async_trait]
+pub trait OpenerBuilderImpls: Send + Sync + 'static {
+    /// The backend's name; its ids carry it.
+    fn name(&self) -> BackendName;
+
+    /// What the backend can do with its defaults.
+    fn capability(&self) -> Capability;
+
+    /// Opens a store: may connect, lock, recover.
+    ///
+    /// # Errors
+    /// `InvalidInput` for unknown keys and wrong values, by name (`walx_helper::config` does it); `Conflict` where
+    /// another process holds the store; `Corrupt`; `Denied`; `Unavailable`.
+    async fn build(&self, config: Config) -> Result<Arc<dyn OpenerImpls>>;
+}
+
+/// An open store: what its channels share.
+///
+/// The adaptor closes every wal before it closes the opener; a dropped opener must free everything as well.
+#[async_trait]
+pub trait OpenerImpls: Send + Sync + 'static {
+    /// What the backend can do as this store is configured.
+    fn capability(&self) -> Capability;
+
+    /// Opens a writer, after making every writer opened before it powerless; creates the channel where it is missing.
+    ///
+    /// # Order
+    /// After it has answered, no append of a handle opened earlier is ever acknowledged, in any process. Records of
+    /// such a handle that were on their way may still land, but before the first record of this handle.
+    ///
+    /// # Cancel
+    /// Dropping the future leaves nothing open.
+    ///
+    /// # Errors
+    /// As [`Claim`] says.
+    async fn open(&self, channel: &ChannelName, claim: Claim) -> Result<Arc<dyn WalImpls>>;
+
+    /// Opens a reader. Creates nothing.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such channel.
+    async fn open_read_only(&self, channel: &ChannelName) -> Result<Arc<dyn RoWalImpls>>;
+
+    /// As [`WalImpls::truncate`], without a writer.
+    ///
+    /// # Errors
+    /// `Unsupported` where the backend can't.
+    async fn truncate(&self, channel: &ChannelName, id: MessageId) -> Result<()>;
+
+    /// What is kept of a channel.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such channel.
+    async fn bounds(&self, channel: &ChannelName) -> Result<Bounds>;
+
+    /// The names of all channels, ascending.
+    ///
+    /// # Errors
+    /// Whatever the backend can't answer with.
+    async fn list(&self) -> Result<Vec<ChannelName>>;
+
+    /// Ends the store cleanly. Closing twice is closing once.
+    ///
+    /// # Errors
+    /// What could not be ended cleanly; everything is freed all the same.
+    async fn close(&self) -> Result<()>;
+}
