@@ -15,7 +15,11 @@ pub struct Backoff {
 impl Backoff {
     /// Pauses from `first` to `most`.
     pub const fn new(first: Duration, most: Duration) -> Self {
-        Self { first, most, next: first }
+        Self {
+            first,
+            most,
+            next: first,
+        }
     }
 
     /// The pause before the next try.
@@ -41,7 +45,11 @@ mod tests {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(500));
         for full in [100, 200, 400, 500, 500] {
             let pause = backoff.pause();
-            assert!(pause <= Duration::from_millis(full) && pause >= Duration::from_millis(full * 3 / 4), "{pause:?}");
+            assert!(
+                pause <= Duration::from_millis(full)
+                    && pause >= Duration::from_millis(full * 3 / 4),
+                "{pause:?}"
+            );
         }
         backoff.reset();
         assert!(backoff.pause() <= Duration::from_millis(100));

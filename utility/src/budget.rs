@@ -14,7 +14,11 @@ pub struct Budget<W> {
 impl<W> Budget<W> {
     /// Room for `limit` bytes.
     pub const fn new(limit: usize) -> Self {
-        Self { limit, used: 0, waiting: VecDeque::new() }
+        Self {
+            limit,
+            used: 0,
+            waiting: VecDeque::new(),
+        }
     }
 
     /// Takes room if there is some and nobody waits. Something larger than the limit fits where nothing else is.
@@ -38,7 +42,7 @@ impl<W> Budget<W> {
     }
 
     /// The first in the queue, once there is room; the room is taken.
-    pub fn next(&mut self) -> Option<(usize, W)> {
+    pub fn admit(&mut self) -> Option<(usize, W)> {
         let (bytes, _) = self.waiting.front()?;
         if !self.fits(*bytes) {
             return None;
@@ -49,7 +53,9 @@ impl<W> Budget<W> {
 
     /// Everybody in the queue, who leave it without room.
     pub fn dismiss(&mut self) -> impl Iterator<Item = W> {
-        std::mem::take(&mut self.waiting).into_iter().map(|(_, waiter)| waiter)
+        std::mem::take(&mut self.waiting)
+            .into_iter()
+            .map(|(_, waiter)| waiter)
     }
 
     /// Bytes taken.
@@ -86,9 +92,12 @@ mod tests {
         budget.wait(5, 'a');
         assert!(!budget.try_take(1));
         budget.wait(1, 'b');
-        assert_eq!(budget.next(), None);
+        assert_eq!(budget.admit(), None);
         budget.give(6);
-        assert_eq!((budget.next(), budget.next(), budget.next()), (Some((5, 'a')), Some((1, 'b')), None));
+        assert_eq!(
+            (budget.admit(), budget.admit(), budget.admit()),
+            (Some((5, 'a')), Some((1, 'b')), None)
+        );
     }
 
     #[test]
@@ -116,7 +125,7 @@ mod tests {
             }
             while let Some(bytes) = taken.pop_front() {
                 budget.give(bytes);
-                while let Some((bytes, i)) = budget.next() {
+                while let Some((bytes, i)) = budget.admit() {
                     taken.push_back(bytes);
                     order.push(i);
                     prop_assert!(budget.used() <= 10);

@@ -16,7 +16,9 @@ pub fn now() -> Instant {
 /// The wall clock: time since 1970; zero where the clock stands before that.
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn unix_time() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// Waits; dropping the future ends it.

@@ -7,6 +7,7 @@
 //! | [`budget`] | bytes that are on their way, with a FIFO of those that wait |
 //! | [`backoff`] | growing pauses between tries |
 //! | [`signal`] | wakes one task that may or may not be waiting |
+//! | [`sync`] | locks of short critical sections |
 
 pub mod backoff;
 pub mod budget;
@@ -15,3 +16,4 @@ pub mod lifetime;
 pub mod random;
 pub mod signal;
 pub mod spawn;
+pub mod sync;

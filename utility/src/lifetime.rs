@@ -31,9 +31,12 @@ impl Lifetime {
 
     /// Comes in; `None` once closing has begun.
     pub fn enter(&self) -> Option<Inside> {
-        let entered = self.0.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
-            (state & CLOSING == 0).then_some(state + 1)
-        });
+        let entered = self
+            .0
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
+                (state & CLOSING == 0).then_some(state + 1)
+            });
         entered.is_ok().then(|| Inside(Arc::clone(&self.0)))
     }
 
@@ -85,7 +88,11 @@ mod tests {
         assert!(lifetime.begin_close());
         assert!(!lifetime.begin_close());
         assert!(lifetime.enter().is_none());
-        assert!(clock::timeout(Duration::from_secs(9), lifetime.emptied()).await.is_err());
+        assert!(
+            clock::timeout(Duration::from_secs(9), lifetime.emptied())
+                .await
+                .is_err()
+        );
         drop(inside);
         lifetime.emptied().await;
         lifetime.emptied().await;
@@ -96,11 +103,15 @@ mod tests {
         for _ in 0..200 {
             let lifetime = Lifetime::new();
             let guards: Vec<_> = (0..4).map(|_| lifetime.enter().unwrap()).collect();
-            let threads: Vec<_> =
-                guards.into_iter().map(|guard| crate::spawn::thread("out", move || drop(guard)).unwrap()).collect();
+            let threads: Vec<_> = guards
+                .into_iter()
+                .map(|guard| crate::spawn::thread("out", move || drop(guard)).unwrap())
+                .collect();
             lifetime.begin_close();
             lifetime.emptied().await;
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            threads
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
         }
     }
 }

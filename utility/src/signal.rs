@@ -26,7 +26,11 @@ impl Signal {
             return Poll::Ready(());
         }
         self.waker.register(context.waker());
-        if self.set.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
+        if self.set.swap(false, Ordering::AcqRel) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 

@@ -45,7 +45,9 @@ impl<T> Future for Task<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            Some(handle) => Pin::new(handle).poll(context).map(|joined| joined.map_err(|_| Lost)),
+            Some(handle) => Pin::new(handle)
+                .poll(context)
+                .map(|joined| joined.map_err(|_| Lost)),
             None => Poll::Ready(Err(Lost)),
         }
     }
@@ -64,6 +66,11 @@ pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) ->
 ///
 /// # Errors
 /// Where the operating system refuses one more.
-pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(work)
+pub fn thread(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
 }

@@ -60,6 +60,10 @@ pub struct StoredRecord {
 /// What a backend's scanner meets.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all of them are records, which a box would slow down"
+)]
 pub enum Scanned {
     /// A record.
     Record(StoredRecord),

@@ -8,7 +8,11 @@ use crate::{Error, Message, Place, Result};
 /// What stands behind an [`Append`] or an [`AppendBatch`]; whoever implements [`Wal`](crate::Wal) implements it.
 pub trait AppendState: Send + Sync + 'static {
     /// The outcome: a place for each message. After `Ready` it is not called again.
-    fn poll_outcome(&self, context: &mut Context<'_>, places: &mut dyn FnMut(Place)) -> Poll<Result<()>>;
+    fn poll_outcome(
+        &self,
+        context: &mut Context<'_>,
+        places: &mut dyn FnMut(Place),
+    ) -> Poll<Result<()>>;
 
     /// The caller no longer waits. An append that still waits for admission is given up; one that has its place is not.
     fn forget(&self);
@@ -56,14 +60,21 @@ impl AppendBatch {
 }
 
 impl Handle {
-    fn poll(&mut self, context: &mut Context<'_>, places: &mut dyn FnMut(Place)) -> Poll<Result<()>> {
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        places: &mut dyn FnMut(Place),
+    ) -> Poll<Result<()>> {
         let outcome = match self {
             Self::Waiting(state) => match state.poll_outcome(context, places) {
                 Poll::Ready(outcome) => outcome,
                 Poll::Pending => return Poll::Pending,
             },
             Self::Failed(error) => Err(error.clone()),
-            Self::Done => Err(Error::new(crate::ErrorKind::Internal, "an append was polled after its end")),
+            Self::Done => Err(Error::new(
+                crate::ErrorKind::Internal,
+                "an append was polled after its end",
+            )),
         };
         *self = Self::Done;
         Poll::Ready(outcome)
@@ -83,11 +94,18 @@ impl Future for Append {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Place>> {
         let mut place = None;
-        self.0.poll(context, &mut |it| place = Some(it)).map(|outcome| {
-            outcome.and_then(|()| {
-                place.ok_or_else(|| Error::new(crate::ErrorKind::Internal, "an append ended without a place"))
+        self.0
+            .poll(context, &mut |it| place = Some(it))
+            .map(|outcome| {
+                outcome.and_then(|()| {
+                    place.ok_or_else(|| {
+                        Error::new(
+                            crate::ErrorKind::Internal,
+                            "an append ended without a place",
+                        )
+                    })
+                })
             })
-        })
     }
 }
 
@@ -96,7 +114,9 @@ impl Future for AppendBatch {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Vec<Place>>> {
         let mut places = Vec::new();
-        self.0.poll(context, &mut |it| places.push(it)).map(|outcome| outcome.map(|()| places))
+        self.0
+            .poll(context, &mut |it| places.push(it))
+            .map(|outcome| outcome.map(|()| places))
     }
 }
 
@@ -131,7 +151,10 @@ pub struct Permit {
 impl Permit {
     /// Room of so many bytes.
     pub fn new(state: Arc<dyn PermitState>, bytes: usize) -> Self {
-        Self { state: Some(state), bytes }
+        Self {
+            state: Some(state),
+            bytes,
+        }
     }
 
     /// The bytes it has room for.
@@ -145,7 +168,10 @@ impl Permit {
     pub fn append(mut self, message: Message) -> Append {
         match self.state.take() {
             Some(state) => state.append(self.bytes, message),
-            None => Append::failed(Error::new(crate::ErrorKind::Internal, "a permit was used twice")),
+            None => Append::failed(Error::new(
+                crate::ErrorKind::Internal,
+                "a permit was used twice",
+            )),
         }
     }
 }

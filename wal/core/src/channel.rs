@@ -21,7 +21,11 @@ impl ChannelName {
     pub fn new(name: impl AsRef<str>) -> Result<Self> {
         let name = name.as_ref();
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if name.is_empty() || name.len() > Self::MAX_BYTES || name.starts_with('.') || !name.chars().all(legal) {
+        if name.is_empty()
+            || name.len() > Self::MAX_BYTES
+            || name.starts_with('.')
+            || !name.chars().all(legal)
+        {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!(
@@ -82,7 +86,10 @@ impl VirtualChannel {
         if name.is_empty() || name.len() > usize::from(u16::MAX) {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                format!("a virtual channel's name has 1 to 65535 bytes, not {}", name.len()),
+                format!(
+                    "a virtual channel's name has 1 to 65535 bytes, not {}",
+                    name.len()
+                ),
             ));
         }
         Ok(Self(name))
@@ -124,12 +131,20 @@ pub struct ChannelInfo {
 impl ChannelInfo {
     /// The channel of an owner.
     pub fn read_write(name: ChannelName, term: Term) -> Self {
-        Self { name, access: Access::ReadWrite, term: Some(term) }
+        Self {
+            name,
+            access: Access::ReadWrite,
+            term: Some(term),
+        }
     }
 
     /// The channel of a reader.
     pub fn read_only(name: ChannelName) -> Self {
-        Self { name, access: Access::ReadOnly, term: None }
+        Self {
+            name,
+            access: Access::ReadOnly,
+            term: None,
+        }
     }
 }
 
@@ -151,7 +166,16 @@ mod tests {
         for good in ["a", "orders", "A.b_c-9", &"x".repeat(249)] {
             assert_eq!(ChannelName::new(good).unwrap().as_str(), good);
         }
-        for bad in ["", ".", ".hidden", "a/b", "a b", "ä", "a\0", &"x".repeat(250)] {
+        for bad in [
+            "",
+            ".",
+            ".hidden",
+            "a/b",
+            "a b",
+            "ä",
+            "a\0",
+            &"x".repeat(250),
+        ] {
             let error = ChannelName::new(bad).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad:?}");
         }
@@ -160,7 +184,10 @@ mod tests {
     #[test]
     fn text_of_a_channel_shows_access_and_term() {
         let name = ChannelName::new("orders").unwrap();
-        assert_eq!(ChannelInfo::read_write(name.clone(), Term::new(3)).to_string(), "orders:rw@3");
+        assert_eq!(
+            ChannelInfo::read_write(name.clone(), Term::new(3)).to_string(),
+            "orders:rw@3"
+        );
         assert_eq!(ChannelInfo::read_only(name).to_string(), "orders:ro");
     }
 }

@@ -37,7 +37,12 @@ pub struct PlacedMessage {
 impl PlacedMessage {
     /// A message from its parts; scanners make these.
     pub const fn new(place: Place, message: Message, seq: Seq, oldest_open: Option<Seq>) -> Self {
-        Self { place, message, seq, oldest_open }
+        Self {
+            place,
+            message,
+            seq,
+            oldest_open,
+        }
     }
 
     /// The token from which a later scan goes on right behind this message.
@@ -67,7 +72,14 @@ pub struct Gap {
 impl Gap {
     /// A hole of which nothing is known but its reason.
     pub fn new(reason: GapReason, detail: impl Into<String>) -> Self {
-        Self { reason, seqs: None, lsns: None, after: None, before: None, detail: detail.into() }
+        Self {
+            reason,
+            seqs: None,
+            lsns: None,
+            after: None,
+            before: None,
+            detail: detail.into(),
+        }
     }
 }
 
@@ -84,7 +96,11 @@ impl fmt::Display for Gap {
         if let Some((from, to)) = self.seqs {
             write!(f, ", {} records", to.get().saturating_sub(from.get()))?;
         }
-        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
+        if self.detail.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.detail)
+        }
     }
 }
 
@@ -119,7 +135,10 @@ mod tests {
         let mut gap = Gap::new(GapReason::Corrupt, "1.wal at 4096: checksum differs");
         gap.lsns = Some((Lsn::new(3), Lsn::new(7)));
         gap.seqs = Some((Seq::new(4), Seq::new(8)));
-        assert_eq!(gap.to_string(), "gap (corrupt), lsn 3 to 6, 4 records: 1.wal at 4096: checksum differs");
+        assert_eq!(
+            gap.to_string(),
+            "gap (corrupt), lsn 3 to 6, 4 records: 1.wal at 4096: checksum differs"
+        );
         assert_eq!(Gap::new(GapReason::Lost, "").to_string(), "gap (lost)");
     }
 }

@@ -65,7 +65,9 @@ impl ErrorKind {
     /// The status that follows from the kind; [`Error::with_status`] changes it where more is known.
     pub fn status(self) -> Status {
         match self {
-            Self::Overloaded { .. } | Self::NotWritten | Self::Unavailable | Self::Conflict => Status::Temporary,
+            Self::Overloaded { .. } | Self::NotWritten | Self::Unavailable | Self::Conflict => {
+                Status::Temporary
+            }
             Self::OutcomeUnknown => Status::Unknown,
             _ => Status::Permanent,
         }
@@ -144,7 +146,9 @@ impl Error {
     /// Adds a fact, such as the file and the offset.
     #[must_use]
     pub fn with_context(mut self, key: &'static str, value: impl fmt::Display) -> Self {
-        Arc::make_mut(&mut self.0).context.push((key, value.to_string()));
+        Arc::make_mut(&mut self.0)
+            .context
+            .push((key, value.to_string()));
         self
     }
 
@@ -224,17 +228,26 @@ impl std::error::Error for Error {
     }
 }
 
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn text_names_kind_operation_channel_reason_and_context() {
-        let error = Error::new(ErrorKind::Corrupt, "checksum differs; run with damage=salvage to read the rest")
-            .with_operation("scan")
-            .with_channel(&ChannelName::new("orders").unwrap())
-            .with_context("file", "1.wal")
-            .with_context("offset", 4096);
+        let error = Error::new(
+            ErrorKind::Corrupt,
+            "checksum differs; run with damage=salvage to read the rest",
+        )
+        .with_operation("scan")
+        .with_channel(&ChannelName::new("orders").unwrap())
+        .with_context("file", "1.wal")
+        .with_context("offset", 4096);
         assert_eq!(
             error.to_string(),
             "corrupt: scan on channel 'orders': checksum differs; run with damage=salvage to read the rest \

@@ -23,7 +23,9 @@ impl BackendName {
         if !Self::is_legal(name) {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                format!("{name:?} is no backend name: use 1 to 15 of a-z, 0-9 and '-', starting with a letter"),
+                format!(
+                    "{name:?} is no backend name: use 1 to 15 of a-z, 0-9 and '-', starting with a letter"
+                ),
             ));
         }
         Ok(Self::copy(name))
@@ -46,10 +48,12 @@ impl BackendName {
 
     const fn is_legal(name: &str) -> bool {
         let bytes = name.as_bytes();
-        let mut legal = !bytes.is_empty() && bytes.len() <= Self::MAX_BYTES && bytes[0].is_ascii_lowercase();
+        let mut legal =
+            !bytes.is_empty() && bytes.len() <= Self::MAX_BYTES && bytes[0].is_ascii_lowercase();
         let mut i = 0;
         while i < bytes.len() {
-            legal = legal && (bytes[i].is_ascii_lowercase() || bytes[i].is_ascii_digit() || bytes[i] == b'-');
+            legal = legal
+                && (bytes[i].is_ascii_lowercase() || bytes[i].is_ascii_digit() || bytes[i] == b'-');
             i += 1;
         }
         legal
@@ -62,7 +66,10 @@ impl BackendName {
             bytes[i] = name.as_bytes()[i];
             i += 1;
         }
-        Self { bytes, len: name.len() as u8 }
+        Self {
+            bytes,
+            len: name.len() as u8,
+        }
     }
 }
 
@@ -109,19 +116,31 @@ impl MessageId {
         if bytes.is_empty() || bytes.len() > Self::MAX_BYTES {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                format!("an id has 1 to {} bytes, not {}", Self::MAX_BYTES, bytes.len()),
+                format!(
+                    "an id has 1 to {} bytes, not {}",
+                    Self::MAX_BYTES,
+                    bytes.len()
+                ),
             ));
         }
         let mut kept = [0; Self::MAX_BYTES];
         kept[..bytes.len()].copy_from_slice(bytes);
-        Ok(Self { backend, bytes: kept, len: bytes.len() as u8 })
+        Ok(Self {
+            backend,
+            bytes: kept,
+            len: bytes.len() as u8,
+        })
     }
 
     /// An id that is one number.
     pub fn from_u64(backend: BackendName, number: u64) -> Self {
         let mut bytes = [0; Self::MAX_BYTES];
         bytes[..8].copy_from_slice(&number.to_be_bytes());
-        Self { backend, bytes, len: 8 }
+        Self {
+            backend,
+            bytes,
+            len: 8,
+        }
     }
 
     /// The number of an id made by [`from_u64`](Self::from_u64); `None` for any other length.
@@ -149,7 +168,9 @@ impl PartialOrd for MessageId {
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.backend)?;
-        self.bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.bytes()
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -166,11 +187,17 @@ impl FromStr for MessageId {
         let wrong = || {
             Error::new(
                 ErrorKind::InvalidInput,
-                format!("{text:?} is no message id: it has the form backend:hex, as in file:0000000000000102"),
+                format!(
+                    "{text:?} is no message id: it has the form backend:hex, as in file:0000000000000102"
+                ),
             )
         };
         let (backend, hex) = text.split_once(':').ok_or_else(wrong)?;
-        if hex.is_empty() || hex.len() % 2 != 0 || hex.len() > 2 * Self::MAX_BYTES || !hex.is_ascii() {
+        if hex.is_empty()
+            || hex.len() % 2 != 0
+            || hex.len() > 2 * Self::MAX_BYTES
+            || !hex.is_ascii()
+        {
             return Err(wrong());
         }
         let mut bytes = [0; Self::MAX_BYTES];
@@ -178,7 +205,10 @@ impl FromStr for MessageId {
             let digit = |c: u8| char::from(c).to_digit(16).ok_or_else(wrong);
             *byte = (digit(digits[0])? * 16 + digit(digits[1])?) as u8;
         }
-        Self::new(BackendName::new(backend).map_err(|_| wrong())?, &bytes[..hex.len() / 2])
+        Self::new(
+            BackendName::new(backend).map_err(|_| wrong())?,
+            &bytes[..hex.len() / 2],
+        )
     }
 }
 
@@ -216,7 +246,17 @@ mod tests {
 
     #[test]
     fn texts_that_are_no_id_are_refused() {
-        for text in ["", "file", "file:", "file:1", "file:zz", ":00", "FILE:00", "file:00é", &format!("file:{}", "0".repeat(66))] {
+        for text in [
+            "",
+            "file",
+            "file:",
+            "file:1",
+            "file:zz",
+            ":00",
+            "FILE:00",
+            "file:00é",
+            &format!("file:{}", "0".repeat(66)),
+        ] {
             assert!(text.parse::<MessageId>().is_err(), "{text:?}");
         }
         for name in ["", "9a", "File", "a_b", "sixteen-letters-"] {

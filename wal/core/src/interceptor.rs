@@ -49,8 +49,18 @@ pub struct AppendContext<'a> {
 
 impl<'a> AppendContext<'a> {
     /// A context from its parts.
-    pub const fn new(channel: &'a ChannelInfo, owner: Owner, bytes: usize, elapsed_us: u64) -> Self {
-        Self { channel, owner, bytes, elapsed_us }
+    pub const fn new(
+        channel: &'a ChannelInfo,
+        owner: Owner,
+        bytes: usize,
+        elapsed_us: u64,
+    ) -> Self {
+        Self {
+            channel,
+            owner,
+            bytes,
+            elapsed_us,
+        }
     }
 }
 

@@ -34,7 +34,10 @@ impl Message {
 
     /// A message without properties.
     pub fn new(payload: impl Into<Bytes>) -> Self {
-        Self { payload: payload.into(), ..Self::default() }
+        Self {
+            payload: payload.into(),
+            ..Self::default()
+        }
     }
 
     /// Adds a property; the same name may stand more than once.
@@ -65,7 +68,10 @@ impl Message {
 
     /// The bytes that count against limits: payload, properties, names.
     pub fn bytes(&self) -> usize {
-        let virtual_channel = self.virtual_channel.as_ref().map_or(0, |name| name.as_str().len());
+        let virtual_channel = self
+            .virtual_channel
+            .as_ref()
+            .map_or(0, |name| name.as_str().len());
         let key = self.idempotency_key.as_ref().map_or(0, Bytes::len);
         self.payload.len() + self.properties.bytes() + virtual_channel + key
     }
@@ -92,12 +98,18 @@ impl Properties {
 
     /// The first value of this name.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(key, _)| *key == name).map(|(_, value)| &value[..])
+        self.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| &value[..])
     }
 
     /// All of them, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Bytes)> {
-        self.0.as_deref().map_or(&[][..], |list| &list[..]).iter().map(|(name, value)| (name.as_str(), value))
+        self.0
+            .as_deref()
+            .map_or(&[][..], |list| &list[..])
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
     }
 
     /// How many there are.
@@ -112,13 +124,18 @@ impl Properties {
 
     /// The bytes of all names and values.
     pub fn bytes(&self) -> usize {
-        self.iter().map(|(name, value)| name.len() + value.len()).sum()
+        self.iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum()
     }
 }
 
 impl<N: Into<String>, V: Into<Bytes>> FromIterator<(N, V)> for Properties {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(iter: I) -> Self {
-        let list: Vec<_> = iter.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let list: Vec<_> = iter
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
         Self((!list.is_empty()).then(|| Arc::new(list)))
     }
 }
@@ -129,7 +146,9 @@ mod tests {
 
     #[test]
     fn a_clone_shares_properties_until_one_side_changes_them() {
-        let first = Message::new("x").with_property("a", "1").with_property("a", "2");
+        let first = Message::new("x")
+            .with_property("a", "1")
+            .with_property("a", "2");
         let second = first.clone().with_property("b", "3");
         assert_eq!(first.property("a"), Some(&b"1"[..]));
         assert_eq!(first.properties.len(), 2);

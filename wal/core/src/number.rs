@@ -66,6 +66,11 @@ pub struct Place {
 impl Place {
     /// A place from its parts.
     pub const fn new(id: MessageId, lsn: Lsn, tick: Tick, owner: Owner) -> Self {
-        Self { id, lsn, tick, owner }
+        Self {
+            id,
+            lsn,
+            tick,
+            owner,
+        }
     }
 }

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{BackendName, Bounds, Capability, ChannelName, Config, MessageId, OpenOption, Result, RoWal, Wal};
+use crate::{
+    BackendName, Bounds, Capability, ChannelName, Config, MessageId, OpenOption, Result, RoWal, Wal,
+};
 
 /// Makes openers of one backend. Lives as long as the program.
 #[async_trait]

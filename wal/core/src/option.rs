@@ -2,7 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{ChannelName, Error, Interceptor, Lsn, MessageId, Position, Result, Term, Tick, TickSource, VirtualChannel};
+use crate::{
+    ChannelName, Error, Interceptor, Lsn, MessageId, Position, Result, Term, Tick, TickSource,
+    VirtualChannel,
+};
 
 /// How a channel is opened.
 #[derive(Clone)]
@@ -133,7 +136,14 @@ impl fmt::Debug for OpenOption {
             .field("take_over", &self.take_over)
             .field("max_in_flight_bytes", &self.max_in_flight_bytes)
             .field("cache", &self.cache)
-            .field("interceptors", &self.interceptors.iter().map(|it| it.name()).collect::<Vec<_>>())
+            .field(
+                "interceptors",
+                &self
+                    .interceptors
+                    .iter()
+                    .map(|it| it.name())
+                    .collect::<Vec<_>>(),
+            )
             .finish_non_exhaustive()
     }
 }
@@ -151,7 +161,10 @@ pub struct CacheOption {
 impl CacheOption {
     /// A cache of this many bytes, kept for this long.
     pub const fn new(capacity_bytes: usize, keep: Duration) -> Self {
-        Self { capacity_bytes, keep }
+        Self {
+            capacity_bytes,
+            keep,
+        }
     }
 }
 
@@ -204,7 +217,13 @@ pub struct ScanOption {
 impl ScanOption {
     /// A scan that starts here and follows the log.
     pub fn new(from: Position) -> Self {
-        Self { from, until: None, on_lost: LostPolicy::default(), virtual_channel: None, read_ahead_bytes: 4 << 20 }
+        Self {
+            from,
+            until: None,
+            on_lost: LostPolicy::default(),
+            virtual_channel: None,
+            read_ahead_bytes: 4 << 20,
+        }
     }
 
     /// A scan of all that is kept, which follows the log.

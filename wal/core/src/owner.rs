@@ -46,13 +46,19 @@ pub struct Owner {
 impl Owner {
     /// The first incarnation of `term`.
     pub const fn new(term: Term) -> Self {
-        Self { term, incarnation: 0 }
+        Self {
+            term,
+            incarnation: 0,
+        }
     }
 
     /// The same owner after one more re-open.
     #[must_use]
     pub const fn reopened(self) -> Self {
-        Self { term: self.term, incarnation: self.incarnation + 1 }
+        Self {
+            term: self.term,
+            incarnation: self.incarnation + 1,
+        }
     }
 }
 

@@ -87,7 +87,11 @@ impl Flags {
 
     /// The flags of stored bits; `None` where this version doesn't know all of them.
     pub const fn from_bits(bits: u16) -> Option<Self> {
-        if bits & !Self::KNOWN.0 == 0 { Some(Self(bits)) } else { None }
+        if bits & !Self::KNOWN.0 == 0 {
+            Some(Self(bits))
+        } else {
+            None
+        }
     }
 
     /// The bits as they are stored.
@@ -157,8 +161,12 @@ impl Header {
     /// The lsn of the next message after this record; `None` on a Barrier.
     pub fn next_lsn(&self) -> Option<Lsn> {
         // Chunks of one message share its lsn: only the last one ends it.
-        let ends_message = self.kind == Kind::Data && self.chunk.is_none_or(|chunk| chunk.index + 1 == chunk.total);
-        self.lsn.map(|lsn| if ends_message { lsn.next() } else { lsn })
+        let ends_message = self.kind == Kind::Data
+            && self
+                .chunk
+                .is_none_or(|chunk| chunk.index + 1 == chunk.total);
+        self.lsn
+            .map(|lsn| if ends_message { lsn.next() } else { lsn })
     }
 }
 
@@ -186,14 +194,22 @@ pub struct Record {
 impl Record {
     /// A record without payload and properties.
     pub fn marker(header: Header) -> Self {
-        Self { header, properties: Properties::default(), payload: Bytes::new() }
+        Self {
+            header,
+            properties: Properties::default(),
+            payload: Bytes::new(),
+        }
     }
 
     /// The record of a message; what the message says of stream and key moves into the header.
     pub fn data(mut header: Header, message: Message) -> Self {
         header.virtual_channel = message.virtual_channel;
         header.idempotency_key = message.idempotency_key;
-        Self { header, properties: message.properties, payload: message.payload }
+        Self {
+            header,
+            properties: message.properties,
+            payload: message.payload,
+        }
     }
 
     /// The message of a record, as its user handed it in. Cheap: everything is shared.
@@ -209,7 +225,10 @@ impl Record {
     /// The bytes that count against limits, without the header's fixed part.
     pub fn bytes(&self) -> usize {
         let header = &self.header;
-        let virtual_channel = header.virtual_channel.as_ref().map_or(0, |name| name.as_str().len());
+        let virtual_channel = header
+            .virtual_channel
+            .as_ref()
+            .map_or(0, |name| name.as_str().len());
         let key = header.idempotency_key.as_ref().map_or(0, Bytes::len);
         self.payload.len() + self.properties.bytes() + virtual_channel + key
     }
@@ -234,8 +253,8 @@ mod tests {
 
     #[test]
     fn only_the_last_chunk_of_a_message_ends_its_lsn() {
-        let mut header =
-            Header::new(Kind::Data, Owner::new(Term::FIRST), Tick::ZERO).numbered(Seq::new(9), Lsn::new(5));
+        let mut header = Header::new(Kind::Data, Owner::new(Term::FIRST), Tick::ZERO)
+            .numbered(Seq::new(9), Lsn::new(5));
         assert_eq!(header.next_lsn(), Some(Lsn::new(6)));
         header.chunk = Some(Chunk { index: 0, total: 2 });
         assert_eq!(header.next_lsn(), Some(Lsn::new(5)));

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use futures_core::Stream;
 
-use crate::{ChannelName, Entry, ResumeToken, Result};
+use crate::{ChannelName, Entry, Result, ResumeToken};
 
 /// From where a scanner reads at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,7 +25,8 @@ impl Tail {
 pub struct Bounds {
     /// The earliest record that can be read; `None` where there is none.
     pub earliest: Option<MessageId>,
-    /// The newest record that is durable; `None` where there is none. The tail lies right behind it.
+    /// The newest record that is durable; `None` where there never was one. The tail lies right behind it. Where a
+    /// record was and all are gone, it is named all the same.
     pub newest: Option<MessageId>,
 }
 

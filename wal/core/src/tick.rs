@@ -70,7 +70,10 @@ mod tests {
         assert_eq!((tick.unix_ms(), tick.counter()), (1_700_000_000_123, 0));
         assert_eq!(tick.next().counter(), 1);
         let full = Tick::new(tick.get() | ((1 << Tick::COUNTER_BITS) - 1));
-        assert_eq!((full.next().unix_ms(), full.next().counter()), (1_700_000_000_124, 0));
+        assert_eq!(
+            (full.next().unix_ms(), full.next().counter()),
+            (1_700_000_000_124, 0)
+        );
         assert_eq!(Tick::from_unix_ms(u64::MAX).unix_ms(), (1 << 46) - 1);
     }
 }

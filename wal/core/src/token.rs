@@ -17,7 +17,11 @@ pub struct ResumeToken {
 impl ResumeToken {
     /// A token from its parts; scanners make these.
     pub const fn new(id: MessageId, last: Seq, oldest_open: Option<Seq>) -> Self {
-        Self { id, last, oldest_open }
+        Self {
+            id,
+            last,
+            oldest_open,
+        }
     }
 
     /// The last record that was delivered.
@@ -53,16 +57,30 @@ impl FromStr for ResumeToken {
         let wrong = || {
             Error::new(
                 ErrorKind::InvalidInput,
-                format!("{text:?} is no resume token of this version: give the text back as a scanner gave it"),
+                format!(
+                    "{text:?} is no resume token of this version: give the text back as a scanner gave it"
+                ),
             )
         };
         let number = |text: &str| text.parse().map(Seq::new).map_err(|_| wrong());
-        let [version, id, last, oldest] = text.split('~').collect::<Vec<_>>().try_into().map_err(|_| wrong())?;
+        let [version, id, last, oldest] = text
+            .split('~')
+            .collect::<Vec<_>>()
+            .try_into()
+            .map_err(|_| wrong())?;
         if version != "w1" {
             return Err(wrong());
         }
-        let oldest_open = if oldest == "-" { None } else { Some(number(oldest)?) };
-        Ok(Self::new(id.parse().map_err(|_| wrong())?, number(last)?, oldest_open))
+        let oldest_open = if oldest == "-" {
+            None
+        } else {
+            Some(number(oldest)?)
+        };
+        Ok(Self::new(
+            id.parse().map_err(|_| wrong())?,
+            number(last)?,
+            oldest_open,
+        ))
     }
 }
 
@@ -84,7 +102,15 @@ mod tests {
 
     #[test]
     fn texts_that_are_no_token_are_refused() {
-        for text in ["", "w1", "w2~file:00~1~-", "w1~file:00~1", "w1~file:00~x~-", "w1~file:00~1~-~", "w1~:~1~-"] {
+        for text in [
+            "",
+            "w1",
+            "w2~file:00~1~-",
+            "w1~file:00~1",
+            "w1~file:00~x~-",
+            "w1~file:00~1~-~",
+            "w1~:~1~-",
+        ] {
             assert!(text.parse::<ResumeToken>().is_err(), "{text:?}");
         }
     }

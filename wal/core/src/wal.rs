@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    Append, AppendBatch, Availability, Bounds, ChannelInfo, Message, MessageId, Owner, Permit, Refused, Result,
-    ScanOption, Scanner, Tail,
+    Append, AppendBatch, Availability, Bounds, ChannelInfo, Message, MessageId, Owner, Permit,
+    Refused, Result, ScanOption, Scanner, Tail,
 };
 
 /// A channel that is open for reading. Any number of them may be open, in any process.
@@ -96,7 +96,6 @@ pub trait Wal: RoWal {
     ///
     /// # Errors
     /// `Overloaded` where it would have had to wait; else as `append` refuses.
-    #[expect(clippy::result_large_err, reason = "the message comes back by value, without an allocation")]
     fn try_append(&self, message: Message) -> std::result::Result<Append, Refused>;
 
     /// Waits for room for `bytes`, in the same queue as appends; the permit's append then doesn't wait.
