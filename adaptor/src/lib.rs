@@ -1,1 +1,62 @@
-//! (being written)
+//! A walx backend in, a whole write-ahead log out.
+//!
+//! [`adapt`] wraps a backend's builder (`walx-impls`) into the builder that users see (`walx-core`). Everything that is
+//! hard is done here, once for all backends:
+//!
+//! | Path | Read in this order |
+//! |---|---|
+//! | open | `opener`, `open`, `look` |
+//! | append | `wal`, `append/admit`, `append/order`, `append/commit`, `append/slot` |
+//! | scan | `scanner/start`, `scanner/source`, `scanner/check`, `scanner`; `cache`, `fetch` for a reader |
+//! | close | `close`, `wal`, `opener` |
+
+mod append;
+mod cache;
+mod close;
+mod fetch;
+mod interceptor;
+mod look;
+mod open;
+mod opener;
+mod read_only;
+mod scanner;
+mod sweep;
+mod wal;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use walx_core::{BackendName, Capability, Config, Opener, OpenerBuilder, Result};
+use walx_impls::{OpenerBuilderImpls, OpenerImpls};
+
+/// The builder of a whole write-ahead log over a backend.
+pub fn adapt(builder: Arc<dyn OpenerBuilderImpls>) -> Arc<dyn OpenerBuilder> {
+    Arc::new(Builder(builder))
+}
+
+/// The opener of a whole write-ahead log over a backend's opener, for programs that make the latter in code.
+pub fn adapt_opener(backend: BackendName, opener: Arc<dyn OpenerImpls>) -> Arc<dyn Opener> {
+    opener::OpenerAdaptor::new(backend, opener)
+}
+
+struct Builder(Arc<dyn OpenerBuilderImpls>);
+
+#[async_trait]
+impl OpenerBuilder for Builder {
+    fn name(&self) -> BackendName {
+        self.0.name()
+    }
+
+    fn capability(&self) -> Capability {
+        self.0.capability()
+    }
+
+    async fn build(&self, config: Config) -> Result<Arc<dyn Opener>> {
+        let opener = self
+            .0
+            .build(config)
+            .await
+            .map_err(|error| error.with_operation("open the store"))?;
+        Ok(adapt_opener(self.name(), opener))
+    }
+}

@@ -1,1 +1,37 @@
-//! (being written)
+//! The conformance suite: what every backend of walx promises, as tests that run against a real store.
+//!
+//! The author of a backend writes one test without a harness of its own (`harness = false`):
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use std::sync::Arc;
+//!
+//! use walx_testkit::TestStore;
+//! # fn builder() -> Arc<dyn walx_impls::OpenerBuilderImpls> { unimplemented!() }
+//!
+//! fn main() -> ExitCode {
+//!     walx_testkit::main("mine", || TestStore::new(builder(), walx_core::Config::new()))
+//! }
+//! ```
+//!
+//! Each case is a test of its own, named `level::group::promise`, with a fresh store and 30 seconds. The usual
+//! arguments work: `cargo test --test conformance -- backend::fence`. What a backend's
+//! [`Capability`](walx_core::Capability) rules out is shown as ignored, with the reason.
+//!
+//! | Level | What |
+//! |---|---|
+//! | `backend` | the traits of `walx-impls`, driven as the adaptor drives them |
+//! | `wal` | the same backend under `walx-adaptor`: what users see |
+
+mod case;
+mod cases;
+mod context;
+mod journal;
+mod log;
+mod reading;
+mod run;
+
+pub use case::{Case, Failure, Outcome};
+pub use cases::all as cases;
+pub use context::{Context, TestStore};
+pub use run::{main, run};

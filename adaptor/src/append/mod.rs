@@ -1,0 +1,280 @@
+//! The append path: admission, order, commit.
+
+mod admit;
+mod commit;
+mod order;
+mod permit;
+mod slot;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use walx_core::{
+    Append, AppendBatch, AppendContext, Availability, ChannelInfo, Error, ErrorKind, Interceptor,
+    Message, OpenOption, Owner, Place, Refused, Result, TickSource,
+};
+use walx_impls::{Batch, Kind, WalImpls};
+use walx_utility::clock::{self, Instant, WallClock};
+use walx_utility::sync::lock;
+use walx_utility::{random, spawn};
+
+pub(crate) use self::order::Numbering;
+use self::order::{Ending, Order, Phase};
+use self::permit::{Permits, Reservation};
+use self::slot::Slot;
+use crate::cache::Cache;
+use crate::interceptor;
+
+/// What one append counts beside its bytes, so that empty messages are bounded too.
+const OVERHEAD_BYTES: usize = 256;
+
+/// The writing half of an open wal.
+pub(crate) struct Writer {
+    pub(crate) channel: ChannelInfo,
+    pub(crate) owner: Owner,
+    pub(crate) cache: Arc<Cache>,
+    backend: Arc<dyn WalImpls>,
+    pub(crate) hooks: Arc<[Arc<dyn Interceptor>]>,
+    ticks: Arc<dyn TickSource>,
+    max_record_bytes: usize,
+    close_timeout: Duration,
+    order: Mutex<Order>,
+    availability: watch::Sender<Availability>,
+}
+
+/// What an open has found out.
+pub(crate) struct Settled {
+    pub(crate) owner: Owner,
+    pub(crate) numbering: Numbering,
+    pub(crate) max_record_bytes: usize,
+}
+
+impl Writer {
+    /// Starts the writing half, with its one commit driver.
+    pub(crate) fn start(
+        settled: Settled,
+        backend: Arc<dyn WalImpls>,
+        cache: Arc<Cache>,
+        option: &OpenOption,
+    ) -> Arc<Self> {
+        let wall_clock = || Arc::new(WallClock) as _;
+        let writer = Arc::new(Self {
+            channel: ChannelInfo::read_write(option.channel.clone(), settled.owner.term),
+            owner: settled.owner,
+            cache,
+            backend,
+            hooks: interceptor::stack(&option.interceptors),
+            ticks: option.tick_source.clone().unwrap_or_else(wall_clock),
+            max_record_bytes: settled.max_record_bytes,
+            close_timeout: option.close_timeout,
+            order: Mutex::new(Order::new(settled.numbering, option.max_in_flight_bytes)),
+            availability: watch::Sender::new(Availability::Available),
+        });
+        spawn::task(commit::drive(Arc::clone(&writer))).detach();
+        writer
+    }
+
+    pub(crate) fn append(self: &Arc<Self>, message: Message) -> Append {
+        let started = clock::now();
+        match self.admit(Batch::One(message)) {
+            Ok(messages) => Append::new(self.place_or_wait(messages, started)),
+            Err(error) => Append::failed(error),
+        }
+    }
+
+    pub(crate) fn append_batch(self: &Arc<Self>, messages: Vec<Message>) -> AppendBatch {
+        let started = clock::now();
+        if messages.is_empty() {
+            return AppendBatch::failed(
+                self.refused(ErrorKind::InvalidInput, "a batch has at least one message"),
+            );
+        }
+        match self.admit(Batch::Many(messages)) {
+            Ok(messages) => AppendBatch::new(self.place_or_wait(messages, started)),
+            Err(error) => AppendBatch::failed(error),
+        }
+    }
+
+    pub(crate) fn try_append(
+        self: &Arc<Self>,
+        message: Message,
+    ) -> std::result::Result<Append, Refused> {
+        let started = clock::now();
+        let messages = match self.admit(Batch::One(message.clone())) {
+            Ok(messages) => messages,
+            Err(error) => return Err(Refused { message, error }),
+        };
+        let bytes = charge(&messages);
+        let mut order = lock(&self.order);
+        if let Err(error) = order.check_open() {
+            drop(order);
+            return Err(Refused {
+                message,
+                error: self.named(error),
+            });
+        }
+        if !order.budget.try_take(bytes) {
+            let (used, limit) = (order.budget.used(), order.budget.limit());
+            drop(order);
+            let kind = ErrorKind::Overloaded {
+                retry_after: Duration::from_millis(random::within(1..=5)),
+            };
+            let error = self
+                .refused(
+                    kind,
+                    "the appends on their way have reached their limit; call again, or use append",
+                )
+                .with_context("bytes on their way", used)
+                .with_context("max_in_flight_bytes", limit);
+            return Err(Refused { message, error });
+        }
+        let slot = Slot::placed();
+        self.place(
+            &mut order,
+            messages,
+            bytes,
+            Some(Arc::clone(&slot)),
+            started,
+        );
+        self.wake_driver(order);
+        Ok(Append::new(slot))
+    }
+
+    /// Room for a message of so many bytes, in the same queue as appends.
+    pub(crate) async fn reserve(self: &Arc<Self>, bytes: usize) -> Result<walx_core::Permit> {
+        let charge = bytes.saturating_add(OVERHEAD_BYTES);
+        let reservation = {
+            let mut order = lock(&self.order);
+            order.check_open().map_err(|error| self.named(error))?;
+            let limit = order.budget.limit();
+            if charge > limit {
+                return Err(self
+                    .refused(
+                        ErrorKind::InvalidInput,
+                        "more than the appends on their way may have in all",
+                    )
+                    .with_context("bytes", bytes)
+                    .with_context("max_in_flight_bytes", limit));
+            }
+            Reservation::new(self, &mut order, charge)
+        };
+        reservation.await.map_err(|error| self.named(error))?;
+        Ok(walx_core::Permit::new(
+            Arc::new(Permits(Arc::clone(self))),
+            bytes,
+        ))
+    }
+
+    /// Takes no more appends; those that wait for admission are told that nothing was written.
+    pub(crate) fn stop_admitting(&self) {
+        self.stop(Ending::No);
+    }
+
+    /// Waits, after admission stopped, until no append is on its way.
+    pub(crate) async fn drained(&self) {
+        let mut drained = lock(&self.order).drained.subscribe();
+        // The sender lives in the order, which `self` holds.
+        let _ = drained.wait_for(|empty| *empty).await;
+    }
+
+    /// Appends the record of a clean end, behind everything else; `None` after a failure.
+    pub(crate) fn release(self: &Arc<Self>) -> Option<Append> {
+        let mut order = lock(&self.order);
+        if matches!(order.phase, Phase::Failed(_)) {
+            return None;
+        }
+        let slot = Slot::placed();
+        self.place_marker(&mut order, Kind::Release, Arc::clone(&slot));
+        self.wake_driver(order);
+        Some(Append::new(slot))
+    }
+
+    /// The handle was dropped: what is on its way is decided if the backend answers within `close_timeout`.
+    pub(crate) fn orphan(&self) {
+        self.stop(Ending::Orphaned);
+    }
+
+    /// Ends the writing half for good: what is still undecided gets `OutcomeUnknown`.
+    pub(crate) fn end(&self) {
+        self.stop(Ending::Abandoned);
+    }
+
+    fn stop(&self, ending: Ending) {
+        let mut order = lock(&self.order);
+        if order.ending != Ending::Abandoned {
+            order.ending = ending;
+        }
+        if matches!(order.phase, Phase::Open) {
+            order.phase = Phase::Closing;
+        }
+        let dismissed: Vec<_> = order.budget.dismiss().collect();
+        order.idle = true;
+        self.wake_driver(order);
+        for waiter in dismissed {
+            let message = "the wal was closed before the message was placed; nothing was written";
+            waiter.refuse(&self.refused(ErrorKind::Closed, message));
+        }
+        if ending != Ending::No {
+            self.availability.send_replace(Availability::Closed);
+        }
+    }
+
+    pub(crate) fn availability(&self) -> watch::Receiver<Availability> {
+        self.availability.subscribe()
+    }
+
+    fn refused(&self, kind: ErrorKind, message: &'static str) -> Error {
+        self.named(Error::new(kind, message))
+    }
+
+    fn named(&self, error: Error) -> Error {
+        error
+            .with_operation("append")
+            .with_channel(&self.channel.name)
+    }
+
+    /// Lets the hooks see how an append ended.
+    fn after(&self, bytes: usize, elapsed: Duration, result: &Result<Place>) {
+        let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let context = AppendContext::new(&self.channel, self.owner, bytes, elapsed_us);
+        for hook in self.hooks.iter().rev() {
+            hook.after(&context, result);
+        }
+    }
+
+    fn place_or_wait(self: &Arc<Self>, messages: Batch<Message>, started: Instant) -> Arc<Slot> {
+        let bytes = charge(&messages);
+        let mut order = lock(&self.order);
+        if let Err(error) = order.check_open() {
+            drop(order);
+            return Slot::failed(self.named(error));
+        }
+        if !order.budget.try_take(bytes) {
+            let slot = Slot::waiting(messages, started);
+            order
+                .budget
+                .wait(bytes, order::Waiter::Append(Arc::clone(&slot)));
+            return slot;
+        }
+        let slot = Slot::placed();
+        self.place(
+            &mut order,
+            messages,
+            bytes,
+            Some(Arc::clone(&slot)),
+            started,
+        );
+        self.wake_driver(order);
+        slot
+    }
+}
+
+/// What a batch counts against the bytes on their way.
+fn charge(messages: &Batch<Message>) -> usize {
+    messages
+        .as_slice()
+        .iter()
+        .map(|message| message.bytes() + OVERHEAD_BYTES)
+        .sum()
+}

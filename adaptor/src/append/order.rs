@@ -1,0 +1,216 @@
+//! The critical section in which an append takes its place: seq, lsn, tick, the backend's append.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, MutexGuard};
+use std::task::Waker;
+
+use tokio::sync::watch;
+use walx_core::{Error, ErrorKind, Header, Lsn, Message, Record, Result, Seq, Tick};
+use walx_impls::{Appending, Batch, Kind};
+use walx_utility::budget::Budget;
+use walx_utility::clock::{self, Instant};
+
+use super::Writer;
+use super::permit::Reserve;
+use super::slot::Slot;
+
+/// The numbers with which a log goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbering {
+    /// The seq of the next record.
+    pub(crate) seq: Seq,
+    /// The lsn of the next message.
+    pub(crate) lsn: Lsn,
+    /// The largest tick that was given out.
+    pub(crate) tick: Tick,
+}
+
+/// What every append of a wal takes its place under.
+pub(super) struct Order {
+    numbering: Numbering,
+    pub(super) budget: Budget<Waiter>,
+    /// Appends that have their place and that the commit driver has not fetched yet.
+    pub(super) placed: VecDeque<Flight>,
+    /// The commit driver.
+    pub(super) driver: Option<Waker>,
+    /// Whether the driver has nothing to decide and waits for an append.
+    pub(super) idle: bool,
+    pub(super) phase: Phase,
+    pub(super) ending: Ending,
+    /// Whether, since admission stopped, no append is on its way.
+    pub(super) drained: watch::Sender<bool>,
+}
+
+/// Whether appends are taken.
+pub(super) enum Phase {
+    Open,
+    Closing,
+    /// An append failed: nothing that came after it may be acknowledged.
+    Failed(Error),
+}
+
+/// What becomes of appends that are on their way when the wal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The wal has not ended.
+    No,
+    /// The handle was dropped: the driver decides what it can in the time of a close.
+    Orphaned,
+    /// The time is over: they get `OutcomeUnknown`.
+    Abandoned,
+}
+
+/// Somebody in the queue for admission.
+pub(super) enum Waiter {
+    Append(Arc<Slot>),
+    Permit(Arc<Reserve>),
+}
+
+/// An append that has its place.
+pub(super) struct Flight {
+    pub(super) appending: Appending,
+    pub(super) records: Batch<Record>,
+    pub(super) charge: usize,
+    /// Where the caller waits; `None` where nobody does.
+    pub(super) slot: Option<Arc<Slot>>,
+    pub(super) started: Instant,
+}
+
+impl Order {
+    pub(super) fn new(numbering: Numbering, max_in_flight_bytes: usize) -> Self {
+        Self {
+            numbering,
+            budget: Budget::new(max_in_flight_bytes),
+            placed: VecDeque::new(),
+            driver: None,
+            idle: false,
+            phase: Phase::Open,
+            ending: Ending::No,
+            drained: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn check_open(&self) -> Result<()> {
+        match &self.phase {
+            Phase::Open => Ok(()),
+            Phase::Closing => Err(Error::new(
+                ErrorKind::Closed,
+                "the wal is closed; nothing was written; open it anew",
+            )),
+            Phase::Failed(cause) => Err(after_failure(cause)),
+        }
+    }
+}
+
+/// What an append gets that is called after one has failed. Nothing of it was written.
+fn after_failure(cause: &Error) -> Error {
+    match cause.kind() {
+        ErrorKind::Fenced => cause.clone(),
+        _ => Error::new(
+            ErrorKind::Unavailable,
+            "an earlier append failed; nothing was written; open the wal anew",
+        )
+        .with_context("earlier append", cause),
+    }
+}
+
+impl Waiter {
+    /// Tells that nothing was written.
+    pub(super) fn refuse(&self, error: &Error) {
+        match self {
+            Self::Append(slot) => slot.refuse(error.clone()),
+            Self::Permit(reserve) => reserve.refuse(error.clone()),
+        }
+    }
+}
+
+impl Writer {
+    /// Takes the place of `messages`: from here on they are in the log's order. Their room was taken before.
+    pub(super) fn place(
+        &self,
+        order: &mut Order,
+        messages: Batch<Message>,
+        charge: usize,
+        slot: Option<Arc<Slot>>,
+        started: Instant,
+    ) {
+        let records = messages.map(|message| {
+            let header = self.number(&mut order.numbering, Kind::Data);
+            Record::data(header, message)
+        });
+        self.fly(order, records, charge, slot, started);
+    }
+
+    /// Takes the place of one of walx's own records.
+    pub(super) fn place_marker(&self, order: &mut Order, kind: Kind, slot: Arc<Slot>) {
+        let header = self.number(&mut order.numbering, kind);
+        self.fly(
+            order,
+            Batch::One(Record::marker(header)),
+            0,
+            Some(slot),
+            clock::now(),
+        );
+    }
+
+    /// Admits those that wait, in order, as far as there is room. Their futures need not be polled for that.
+    pub(super) fn admit_waiting(&self, order: &mut Order) {
+        while let Some((charge, waiter)) = order.budget.admit() {
+            match waiter {
+                Waiter::Append(slot) => match slot.take_waiting() {
+                    Some((messages, started)) => {
+                        self.place(order, messages, charge, Some(slot), started)
+                    }
+                    None => order.budget.give(charge),
+                },
+                Waiter::Permit(reserve) => {
+                    if !reserve.grant() {
+                        order.budget.give(charge);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets an idle driver know of what was placed, after the lock is free.
+    pub(super) fn wake_driver(&self, mut order: MutexGuard<'_, Order>) {
+        let driver = if std::mem::take(&mut order.idle) {
+            order.driver.take()
+        } else {
+            None
+        };
+        drop(order);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    fn number(&self, numbering: &mut Numbering, kind: Kind) -> Header {
+        numbering.tick = self.ticks.now().max(numbering.tick.next());
+        let header =
+            Header::new(kind, self.owner, numbering.tick).numbered(numbering.seq, numbering.lsn);
+        numbering.seq = numbering.seq.next();
+        if kind == Kind::Data {
+            numbering.lsn = numbering.lsn.next();
+        }
+        header
+    }
+
+    fn fly(
+        &self,
+        order: &mut Order,
+        records: Batch<Record>,
+        charge: usize,
+        slot: Option<Arc<Slot>>,
+        started: Instant,
+    ) {
+        let appending = self.backend.append(records.clone());
+        order.placed.push_back(Flight {
+            appending,
+            records,
+            charge,
+            slot,
+            started,
+        });
+    }
+}

@@ -1,0 +1,121 @@
+//! Where the caller of an append waits for its outcome.
+
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use walx_core::{AppendState, Error, ErrorKind, Message, Place, Result};
+use walx_impls::Batch;
+use walx_utility::clock::Instant;
+use walx_utility::sync::lock;
+
+/// One append, from its call to its outcome.
+pub(super) struct Slot(Mutex<State>);
+
+enum State {
+    /// In the queue for admission, with what is to be written.
+    Waiting {
+        messages: Batch<Message>,
+        started: Instant,
+        waker: Option<Waker>,
+    },
+    /// In the log's order, undecided.
+    Placed { waker: Option<Waker> },
+    /// Decided.
+    Done(Result<Batch<Place>>),
+    /// The caller has the outcome, or doesn't want it.
+    Gone,
+}
+
+impl Slot {
+    pub(super) fn placed() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State::Placed { waker: None })))
+    }
+
+    pub(super) fn waiting(messages: Batch<Message>, started: Instant) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State::Waiting {
+            messages,
+            started,
+            waker: None,
+        })))
+    }
+
+    pub(super) fn failed(error: Error) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State::Done(Err(error)))))
+    }
+
+    /// Moves from the queue into the order; `None` where the caller has given up.
+    pub(super) fn take_waiting(&self) -> Option<(Batch<Message>, Instant)> {
+        let mut state = lock(&self.0);
+        match std::mem::replace(&mut *state, State::Gone) {
+            State::Waiting {
+                messages,
+                started,
+                waker,
+            } => {
+                *state = State::Placed { waker };
+                Some((messages, started))
+            }
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+
+    /// Decides an append that has its place.
+    pub(super) fn decide(&self, outcome: Result<Batch<Place>>) {
+        self.settle(outcome);
+    }
+
+    /// Decides an append that never got a place.
+    pub(super) fn refuse(&self, error: Error) {
+        self.settle(Err(error));
+    }
+
+    fn settle(&self, outcome: Result<Batch<Place>>) {
+        let mut state = lock(&self.0);
+        let waker = match &mut *state {
+            State::Waiting { waker, .. } | State::Placed { waker } => waker.take(),
+            State::Done(_) | State::Gone => return,
+        };
+        *state = State::Done(outcome);
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl AppendState for Slot {
+    fn poll_outcome(
+        &self,
+        context: &mut Context<'_>,
+        places: &mut dyn FnMut(Place),
+    ) -> Poll<Result<()>> {
+        let mut state = lock(&self.0);
+        if let State::Waiting { waker, .. } | State::Placed { waker } = &mut *state {
+            match waker {
+                Some(waker) => waker.clone_from(context.waker()),
+                None => *waker = Some(context.waker().clone()),
+            }
+            return Poll::Pending;
+        }
+        let outcome = std::mem::replace(&mut *state, State::Gone);
+        drop(state);
+        Poll::Ready(match outcome {
+            State::Done(outcome) => outcome.map(|all| all.for_each(places)),
+            _ => Err(Error::new(
+                ErrorKind::Internal,
+                "an append was polled after its end",
+            )),
+        })
+    }
+
+    fn forget(&self) {
+        let mut state = lock(&self.0);
+        let forgotten = std::mem::replace(&mut *state, State::Gone);
+        drop(state);
+        // What it held is freed outside of the lock.
+        drop(forgotten);
+    }
+}

@@ -1,0 +1,50 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use walx_core::Seq;
+use walx_impls::StoredRecord;
+use walx_utility::clock::Instant;
+
+/// Records that came in together. Shared by the cache and by every scanner that stands in it; its bytes count until
+/// the last of them lets go.
+pub(super) struct Block {
+    pub(super) records: Vec<StoredRecord>,
+    pub(super) first: Seq,
+    pub(super) since: Instant,
+    pub(super) bytes: usize,
+    live_bytes: Arc<AtomicUsize>,
+}
+
+impl Block {
+    /// A block of numbered records; `None` where there are none.
+    pub(super) fn new(
+        records: Vec<StoredRecord>,
+        since: Instant,
+        live_bytes: &Arc<AtomicUsize>,
+    ) -> Option<Self> {
+        let first = records.first()?.record.header.seq?;
+        let bytes = records
+            .iter()
+            .map(|it| it.record.bytes() + size_of::<StoredRecord>())
+            .sum();
+        live_bytes.fetch_add(bytes, Ordering::Relaxed);
+        Some(Self {
+            records,
+            first,
+            since,
+            bytes,
+            live_bytes: Arc::clone(live_bytes),
+        })
+    }
+
+    /// The seq behind the last record.
+    pub(super) fn next(&self) -> Seq {
+        Seq::new(self.first.get() + self.records.len() as u64)
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        self.live_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

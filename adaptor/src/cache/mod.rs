@@ -1,0 +1,271 @@
+//! The write-ahead cache: the newest part of a channel, in memory, shared by all its tailing scanners.
+
+mod block;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use walx_core::{CacheOption, Error, Lsn, MessageId, Seq, Tail, Tick};
+use walx_impls::StoredRecord;
+use walx_utility::clock::Instant;
+use walx_utility::signal::Signal;
+use walx_utility::sync::lock;
+
+use self::block::Block;
+pub(crate) use self::reader::{Fetch, Reader};
+
+/// Records in dense seq order, in blocks that scanners share. Only confirmed records come in.
+pub(crate) struct Cache {
+    option: CacheOption,
+    state: Mutex<State>,
+    /// Bytes of all blocks that are alive, evicted ones that a slow scanner still holds included.
+    live_bytes: Arc<AtomicUsize>,
+}
+
+/// Where a searched record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Here, with this seq.
+    Here(Seq),
+    /// Still to come, and not before this seq.
+    NotBefore(Seq),
+}
+
+impl Found {
+    /// From where to read.
+    pub(crate) fn seq(self) -> Seq {
+        match self {
+            Self::Here(seq) | Self::NotBefore(seq) => seq,
+        }
+    }
+}
+
+struct State {
+    blocks: VecDeque<Arc<Block>>,
+    /// The seq of the next record to come; `None` until it is known.
+    next: Option<Seq>,
+    /// What lies before this seq was truncated.
+    floor: Option<Seq>,
+    tail: Tail,
+    /// The record before the newest one: how far a truncation may go.
+    before: Option<MessageId>,
+    /// Counts publications, so that a scanner that waits is in the list once.
+    generation: u64,
+    waiting: Vec<Arc<Signal>>,
+    /// Why nothing will come any more.
+    ended: Option<Error>,
+}
+
+impl Cache {
+    /// An empty cache; `next` is the seq of the next record where it is known.
+    pub(crate) fn new(option: CacheOption, next: Option<Seq>, tail: Tail) -> Arc<Self> {
+        let state = State {
+            blocks: VecDeque::new(),
+            next,
+            floor: None,
+            tail,
+            before: None,
+            generation: 0,
+            waiting: Vec::new(),
+            ended: None,
+        };
+        Arc::new(Self {
+            option,
+            state: Mutex::new(state),
+            live_bytes: Arc::default(),
+        })
+    }
+
+    /// Adds confirmed records, which carry on the seqs without a hole, and wakes the scanners that wait.
+    pub(crate) fn publish(&self, records: Vec<StoredRecord>, now: Instant) {
+        let Some(block) = Block::new(records, now, &self.live_bytes) else {
+            return;
+        };
+        let mut state = lock(&self.state);
+        if state.next.is_some_and(|next| next != block.first) {
+            // A reader's feed met a hole: what is here doesn't go on, and scanners see the hole in the backend.
+            state.blocks.clear();
+        }
+        state.note(&block);
+        state.blocks.push_back(Arc::new(block));
+        let evicted = self.evict(&mut state, now);
+        let waiting = state.wake();
+        drop(state);
+        drop(evicted);
+        waiting.into_iter().for_each(|signal| signal.set());
+    }
+
+    /// Drops what is too old or too much; the last block stays. One shared task calls it for idle wals.
+    pub(crate) fn sweep(&self, now: Instant) {
+        let evicted = self.evict(&mut lock(&self.state), now);
+        // Freed outside of the lock.
+        drop(evicted);
+    }
+
+    /// What lies up to and including `id` is no longer to be delivered; scanners that need it go to the backend.
+    pub(crate) fn truncate(&self, id: MessageId) {
+        let mut state = lock(&self.state);
+        let whole = state
+            .blocks
+            .partition_point(|block| block.records.last().is_some_and(|last| last.id <= id));
+        // The newest record is never truncated, so one block stays.
+        let dropped: Vec<_> = state.blocks.drain(..whole).collect();
+        let kept = state.blocks.front().and_then(|block| {
+            block
+                .records
+                .get(block.records.partition_point(|record| record.id <= id))?
+                .record
+                .header
+                .seq
+        });
+        state.floor = state.floor.max(kept);
+        drop(state);
+        drop(dropped);
+    }
+
+    /// Forgets everything: what comes next is not known to carry on. Scanners go back to the backend.
+    pub(crate) fn reset(&self) {
+        let mut state = lock(&self.state);
+        let blocks = std::mem::take(&mut state.blocks);
+        state.next = None;
+        let waiting = state.wake();
+        drop(state);
+        drop(blocks);
+        waiting.into_iter().for_each(|signal| signal.set());
+    }
+
+    /// Nothing will come any more; scanners deliver what is here and end with `error`.
+    pub(crate) fn end(&self, error: Error) {
+        let mut state = lock(&self.state);
+        state.ended.get_or_insert(error);
+        let waiting = state.wake();
+        drop(state);
+        waiting.into_iter().for_each(|signal| signal.set());
+    }
+
+    /// The end of what is confirmed.
+    pub(crate) fn tail(&self) -> Tail {
+        lock(&self.state).tail
+    }
+
+    /// The newest record, and the one before it.
+    pub(crate) fn newest_two(&self) -> (Option<MessageId>, Option<MessageId>) {
+        let state = lock(&self.state);
+        (state.tail.id, state.before)
+    }
+
+    /// Tells which record lies before the newest one, where the log was opened with it.
+    pub(crate) fn set_before(&self, before: Option<MessageId>) {
+        lock(&self.state).before = before;
+    }
+
+    /// The seqs from the first record here to the next one to come; `None` while they are not known.
+    pub(crate) fn range(&self) -> Option<(Seq, Seq)> {
+        lock(&self.state).range()
+    }
+
+    /// The first record whose lsn is at least `lsn`, if all such records are here or are still to come.
+    pub(crate) fn find_lsn(&self, lsn: Lsn) -> Option<Found> {
+        self.find(
+            |record| record.record.header.lsn.is_some_and(|it| it < lsn),
+            |tail| tail.lsn <= lsn,
+        )
+    }
+
+    /// The first record whose tick is at least `tick`, if all such records are here or are still to come.
+    pub(crate) fn find_tick(&self, tick: Tick) -> Option<Found> {
+        self.find(
+            |record| record.record.header.tick < tick,
+            |tail| tail.tick < tick,
+        )
+    }
+
+    /// Bytes in memory, those that slow scanners hold included.
+    pub(crate) fn live_bytes(&self) -> usize {
+        self.live_bytes.load(Ordering::Relaxed)
+    }
+
+    fn find(
+        &self,
+        is_before: impl Fn(&StoredRecord) -> bool,
+        beyond: impl Fn(&Tail) -> bool,
+    ) -> Option<Found> {
+        let state = lock(&self.state);
+        let (_, next) = state.range()?;
+        if beyond(&state.tail) {
+            return Some(Found::NotBefore(next));
+        }
+        // If the very first one here is not before it, an earlier one that is gone might be it.
+        if !state
+            .blocks
+            .front()?
+            .records
+            .first()
+            .is_some_and(&is_before)
+        {
+            return None;
+        }
+        let after = state
+            .blocks
+            .partition_point(|block| block.records.last().is_some_and(&is_before));
+        let block = state.blocks.get(after)?;
+        block
+            .records
+            .get(block.records.partition_point(is_before))?
+            .record
+            .header
+            .seq
+            .map(Found::Here)
+    }
+
+    fn evict(&self, state: &mut State, now: Instant) -> Vec<Arc<Block>> {
+        let mut evicted = Vec::new();
+        let mut held = self.live_bytes();
+        while state.blocks.len() > 1 {
+            let Some(first) = state.blocks.front() else {
+                break;
+            };
+            let too_old = now.saturating_duration_since(first.since) >= self.option.keep;
+            if !too_old && held <= self.option.capacity_bytes {
+                break;
+            }
+            held = held.saturating_sub(first.bytes);
+            evicted.extend(state.blocks.pop_front());
+        }
+        evicted
+    }
+}
+
+impl State {
+    fn range(&self) -> Option<(Seq, Seq)> {
+        let next = self.next?;
+        let first = self.blocks.front().map_or(next, |block| block.first);
+        Some((first.max(self.floor.unwrap_or(first)), next))
+    }
+
+    fn note(&mut self, block: &Block) {
+        self.next = Some(block.next());
+        self.before = match block.records.as_slice() {
+            [.., before, _] => Some(before.id),
+            _ => self.tail.id.or(self.before),
+        };
+        if let Some(last) = block.records.last() {
+            let header = &last.record.header;
+            self.tail = Tail::new(
+                header.next_lsn().unwrap_or(self.tail.lsn),
+                Some(last.id),
+                header.tick,
+            );
+        }
+    }
+
+    /// Everybody who waits; to be woken outside of the lock.
+    fn wake(&mut self) -> Vec<Arc<Signal>> {
+        self.generation += 1;
+        std::mem::take(&mut self.waiting)
+    }
+}

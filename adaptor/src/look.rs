@@ -1,0 +1,170 @@
+//! Looks at the end of a channel: its newest record that carries numbers, and what lies behind it.
+
+use std::future::poll_fn;
+
+use walx_core::{Error, ErrorKind, MessageId, Owner, Record, Result};
+use walx_impls::{Kind, RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
+
+/// How many records before the tail are looked at first, and by what the number grows.
+const FIRST: u64 = 2;
+const GROWTH: u64 = 8;
+
+/// The end of a channel.
+#[derive(Debug, Default)]
+pub(crate) struct Look {
+    /// The newest record of all.
+    pub(crate) newest: Option<MessageId>,
+    /// The newest record with a seq.
+    pub(crate) numbered: Option<StoredRecord>,
+    /// The record before that one.
+    pub(crate) before: Option<MessageId>,
+    /// The largest owner of the records seen, and whether it has released the channel.
+    pub(crate) owner: Option<(Owner, Released)>,
+    /// Who it was, as its Barrier says.
+    pub(crate) who: Option<String>,
+}
+
+/// Whether an owner has ended cleanly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Released {
+    Yes,
+    No,
+}
+
+/// Looks backwards from the tail, in growing steps, until a record with numbers is found or there are no more.
+pub(crate) async fn look(wal: &dyn RoWalImpls) -> Result<Look> {
+    let bounds = wal.bounds().await?;
+    let Some(newest) = bounds.newest else {
+        return Ok(Look::default());
+    };
+    if bounds.earliest.is_none() {
+        return Err(numbering_lost(None));
+    }
+    let mut depth = FIRST;
+    loop {
+        let (look, from_the_start) = look_back(wal, depth, newest, bounds.earliest).await?;
+        // The record before the newest numbered one must be known too, unless there is none.
+        if from_the_start || (look.numbered.is_some() && look.before.is_some()) {
+            return if look.numbered.is_none() {
+                check_never_numbered(look, wal, newest).await
+            } else {
+                Ok(look)
+            };
+        }
+        depth = depth.saturating_mul(GROWTH);
+    }
+}
+
+async fn look_back(
+    wal: &dyn RoWalImpls,
+    depth: u64,
+    newest: MessageId,
+    earliest: Option<MessageId>,
+) -> Result<(Look, bool)> {
+    let mut look = Look {
+        newest: Some(newest),
+        ..Look::default()
+    };
+    let mut first = None;
+    let mut last = None;
+    for_each_until(wal, Start::Last(depth), newest, |it, _| {
+        first = first.or(Some(it.id));
+        look.see(&it.record);
+        if it.record.header.seq.is_some() {
+            look.before = last;
+            look.numbered = Some(it.clone());
+        }
+        last = Some(it.id);
+        Ok(())
+    })
+    .await?;
+    Ok((look, first == earliest))
+}
+
+/// A channel without any numbered record is new, unless one of its owners knew of some.
+async fn check_never_numbered(look: Look, wal: &dyn RoWalImpls, newest: MessageId) -> Result<Look> {
+    for_each_until(wal, Start::Earliest, newest, |it, _| {
+        match it.record.properties.get(barrier::NEXT_SEQ) {
+            Some(next) if next != b"0" => Err(numbering_lost(Some(it.id))),
+            _ => Ok(()),
+        }
+    })
+    .await?;
+    Ok(look)
+}
+
+fn numbering_lost(earliest: Option<MessageId>) -> Error {
+    Error::new(
+        ErrorKind::PositionLost { earliest },
+        "the newest records of the channel are gone, and the numbering with them: its storage dropped what was never \
+         truncated; use another channel, and keep the storage's own retention from dropping records",
+    )
+}
+
+impl Look {
+    /// Takes note of who wrote a record.
+    fn see(&mut self, record: &Record) {
+        let header = &record.header;
+        if self.owner.is_some_and(|(owner, _)| header.owner < owner) {
+            return;
+        }
+        let released = if header.kind == Kind::Release {
+            Released::Yes
+        } else {
+            Released::No
+        };
+        self.owner = Some((header.owner, released));
+        if header.kind == Kind::Barrier {
+            self.who = record
+                .properties
+                .get(barrier::WHO)
+                .map(|who| String::from_utf8_lossy(who).into_owned());
+        }
+    }
+}
+
+/// Hands the records from `start` to `last` (inclusive) to `f`, each with whether there is damage before it: a store
+/// that salvages is read on, and its scanners report the hole.
+pub(crate) async fn for_each_until(
+    wal: &dyn RoWalImpls,
+    start: Start,
+    last: MessageId,
+    mut f: impl FnMut(&StoredRecord, bool) -> Result<()>,
+) -> Result<()> {
+    let mut scanner = wal.scan(start, ScanOptions::default()).await?;
+    let mut damaged = false;
+    loop {
+        for item in next_batch(scanner.as_mut()).await? {
+            match item {
+                Scanned::Record(record) => {
+                    f(&record, std::mem::take(&mut damaged))?;
+                    if record.id >= last {
+                        return Ok(());
+                    }
+                }
+                Scanned::Damage(_) => damaged = true,
+                _ => {
+                    return Err(Error::new(
+                        ErrorKind::Internal,
+                        "the backend handed out what this version can't read",
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// The next batch of a backend's scanner.
+pub(crate) async fn next_batch(scanner: &mut dyn ScannerImpls) -> Result<Vec<Scanned>> {
+    poll_fn(|context| scanner.poll_batch(context)).await
+}
+
+/// The properties of a Barrier.
+pub(crate) mod barrier {
+    /// Who owns the channel from here on: host and process.
+    pub(crate) const WHO: &str = "who";
+    /// The owner before; absent on the first one.
+    pub(crate) const PREVIOUS: &str = "previous";
+    /// The seq of the next record as far as the owner knew when it wrote the Barrier.
+    pub(crate) const NEXT_SEQ: &str = "next_seq";
+}

@@ -1,0 +1,221 @@
+//! An open store: its wals live inside it.
+
+use std::sync::{Arc, Mutex, Weak};
+
+use async_trait::async_trait;
+use walx_core::{
+    BackendName, Bounds, Capability, ChannelName, Error, ErrorKind, MessageId, OpenOption, Opener,
+    Result, RoWal, Wal,
+};
+use walx_impls::{OpenerImpls, RoWalImpls};
+use walx_utility::lifetime::{Inside, Lifetime};
+use walx_utility::sync::lock;
+
+use crate::close::{Child, CloseOnce};
+use crate::look::look;
+use crate::open;
+use crate::read_only::RoWalAdaptor;
+use crate::sweep::Sweeper;
+use crate::wal::WalAdaptor;
+
+/// An opener of users' wals over a backend's opener.
+pub(crate) struct OpenerAdaptor {
+    backend: BackendName,
+    inner: Arc<dyn OpenerImpls>,
+    lifetime: Lifetime,
+    wals: Arc<Mutex<Vec<Weak<dyn Child>>>>,
+    sweeper: Sweeper,
+    close: Arc<CloseOnce>,
+    this: Weak<Self>,
+}
+
+impl OpenerAdaptor {
+    pub(crate) fn new(backend: BackendName, inner: Arc<dyn OpenerImpls>) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            backend,
+            inner,
+            lifetime: Lifetime::new(),
+            wals: Arc::default(),
+            sweeper: Sweeper::default(),
+            close: Arc::new(CloseOnce::new()),
+            this: Weak::clone(this),
+        })
+    }
+
+    fn enter(&self) -> Result<Inside> {
+        self.lifetime
+            .enter()
+            .ok_or_else(|| Error::new(ErrorKind::Closed, "the store is closed; open it anew"))
+    }
+
+    fn keep(&self, wal: Weak<dyn Child>) {
+        let mut wals = lock(&self.wals);
+        wals.retain(|wal| wal.strong_count() > 0);
+        wals.push(wal);
+    }
+
+    /// The store to close with a wal that is alone in it.
+    fn closed_with(&self, option: &OpenOption) -> Option<Arc<dyn Opener>> {
+        let this = self.this.upgrade().filter(|_| option.close_store)?;
+        Some(this)
+    }
+}
+
+#[async_trait]
+impl Opener for OpenerAdaptor {
+    fn backend(&self) -> BackendName {
+        self.backend
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
+
+    async fn open(&self, option: OpenOption) -> Result<Arc<dyn Wal>> {
+        let named = |error: Error| error.with_operation("open").with_channel(&option.channel);
+        let _inside = self.enter().map_err(named)?;
+        check(&option).map_err(named)?;
+        let (writer, backend) = open::open(self.inner.as_ref(), &self.sweeper, &option)
+            .await
+            .map_err(named)?;
+        let wal = WalAdaptor::new(
+            writer,
+            backend,
+            &option,
+            self.closed_with(&option),
+            self.this.upgrade(),
+        );
+        let kept: Weak<dyn Child> = Arc::downgrade(&wal) as _;
+        self.keep(kept);
+        Ok(wal)
+    }
+
+    async fn open_read_only(&self, option: OpenOption) -> Result<Arc<dyn RoWal>> {
+        let named = |error: Error| {
+            error
+                .with_operation("open read-only")
+                .with_channel(&option.channel)
+        };
+        let _inside = self.enter().map_err(named)?;
+        if option.term.is_some() || option.take_over {
+            let message =
+                "a reader owns nothing: leave term and take_over out, or open for writing";
+            return Err(named(Error::new(ErrorKind::InvalidInput, message)));
+        }
+        let backend: Arc<dyn RoWalImpls> = self
+            .inner
+            .open_read_only(&option.channel)
+            .await
+            .map_err(named)?;
+        let wal = RoWalAdaptor::new(
+            backend,
+            &self.sweeper,
+            &option,
+            self.closed_with(&option),
+            self.this.upgrade(),
+        );
+        let kept: Weak<dyn Child> = Arc::downgrade(&wal) as _;
+        self.keep(kept);
+        Ok(wal)
+    }
+
+    async fn truncate(&self, channel: &ChannelName, id: MessageId) -> Result<()> {
+        let named = |error: Error| error.with_operation("truncate").with_channel(channel);
+        let _inside = self.enter().map_err(named)?;
+        let reader = self.inner.open_read_only(channel).await.map_err(named)?;
+        let looked = look(reader.as_ref()).await;
+        let closed = reader.close().await;
+        let looked = looked.map_err(named)?;
+        closed.map_err(named)?;
+        match clamp(
+            id,
+            looked.newest,
+            looked.numbered.map(|it| it.id),
+            looked.before,
+        )
+        .map_err(named)?
+        {
+            Some(id) => self.inner.truncate(channel, id).await.map_err(named),
+            None => Ok(()),
+        }
+    }
+
+    async fn bounds(&self, channel: &ChannelName) -> Result<Bounds> {
+        let named = |error: Error| error.with_operation("bounds").with_channel(channel);
+        let _inside = self.enter().map_err(named)?;
+        self.inner.bounds(channel).await.map_err(named)
+    }
+
+    async fn list(&self) -> Result<Vec<ChannelName>> {
+        let named = |error: Error| error.with_operation("list");
+        let _inside = self.enter().map_err(named)?;
+        self.inner.list().await.map_err(named)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.lifetime.begin_close();
+        let (inner, lifetime, wals) = (
+            Arc::clone(&self.inner),
+            self.lifetime.clone(),
+            Arc::clone(&self.wals),
+        );
+        self.close
+            .run(async move {
+                // Opens that run end first, so that what they open is closed here too.
+                lifetime.emptied().await;
+                let open: Vec<_> = lock(&wals)
+                    .drain(..)
+                    .filter_map(|wal| wal.upgrade())
+                    .collect();
+                let mut first = Ok(());
+                for wal in open {
+                    first = first.and(wal.close_alone().await);
+                }
+                first.and(
+                    inner
+                        .close()
+                        .await
+                        .map_err(|error| error.with_operation("close the store")),
+                )
+            })
+            .await
+    }
+}
+
+/// Options that can't be meant.
+fn check(option: &OpenOption) -> Result<()> {
+    if option.max_in_flight_bytes == 0 {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "max_in_flight_bytes must be at least 1",
+        ));
+    }
+    Ok(())
+}
+
+/// How far a truncation may go: never to the newest record that carries numbers. `None` where nothing may go.
+pub(crate) fn clamp(
+    id: MessageId,
+    newest: Option<MessageId>,
+    numbered: Option<MessageId>,
+    before: Option<MessageId>,
+) -> Result<Option<MessageId>> {
+    let beyond = |newest: MessageId| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            "the id is not one of this channel: it lies beyond its newest record, or \
+                                             another backend made it",
+        )
+        .with_context("id", id)
+        .with_context("newest", newest)
+    };
+    match (newest, numbered) {
+        (Some(newest), _) if id.partial_cmp(&newest).is_none_or(|order| order.is_gt()) => {
+            Err(beyond(newest))
+        }
+        (_, Some(numbered)) if id >= numbered => Ok(before),
+        (_, Some(_)) => Ok(Some(id)),
+        // Only Barriers are there.
+        (_, None) => Ok(None),
+    }
+}

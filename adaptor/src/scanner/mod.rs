@@ -1,0 +1,162 @@
+//! The scan path: cache or backend, check, filter, hooks.
+
+mod check;
+mod deliver;
+mod log;
+mod range;
+mod read;
+mod source;
+mod start;
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use walx_core::{
+    ChannelName, Entry, Error, LostPolicy, MessageId, PlacedMessage, Result, ResumeToken, ScanMode,
+    Scanner, Stream, VirtualChannel,
+};
+use walx_impls::{ScanOptions, Scanned, Start};
+use walx_utility::backoff::Backoff;
+use walx_utility::signal::Signal;
+
+use self::check::Check;
+pub(crate) use self::log::Log;
+use self::range::{From, Until};
+use self::source::Source;
+pub(crate) use self::start::start;
+use crate::fetch::{Fetcher, pauses};
+
+/// Entries that the stream fetches at a time.
+const STREAM_BATCH: usize = 256;
+
+/// One reader of a channel.
+pub(crate) struct ScannerAdaptor {
+    parts: Parts,
+    /// Entries that the stream has fetched and not yet handed out.
+    ready: VecDeque<Entry>,
+    /// Why the scan ends, once what is ready is handed out.
+    failed: Option<Error>,
+    token: Option<ResumeToken>,
+    pauses: Backoff,
+    /// Set when the wal ends.
+    ending: Arc<Signal>,
+}
+
+/// What a scan is made of.
+struct Parts {
+    log: Arc<Log>,
+    source: Source,
+    /// What the backend handed out and nobody has looked at.
+    pending: VecDeque<Scanned>,
+    check: Check,
+    /// Where the backend is opened again as long as no record was seen.
+    start: Start,
+    from: From,
+    /// Whether a start that is no longer kept is a loss.
+    strict: bool,
+    /// Whether it is known that the start is still kept.
+    proved: bool,
+    /// The earliest record that was kept when the backend was opened: a source that starts behind it lacks nothing.
+    earliest: Option<MessageId>,
+    until: Until,
+    on_lost: LostPolicy,
+    virtual_channel: Option<VirtualChannel>,
+    options: ScanOptions,
+    /// Keeps a reader's cache fed.
+    follow: Option<Arc<Fetcher>>,
+}
+
+impl ScannerAdaptor {
+    fn new(parts: Parts) -> Self {
+        let ending = parts.log.join();
+        Self {
+            parts,
+            ready: VecDeque::new(),
+            failed: None,
+            token: None,
+            pauses: pauses(),
+            ending,
+        }
+    }
+
+    /// A scan of nothing.
+    fn ended(log: &Arc<Log>) -> Self {
+        Self::new(Parts {
+            log: Arc::clone(log),
+            source: Source::Ended,
+            pending: VecDeque::new(),
+            check: Check::default(),
+            start: Start::Earliest,
+            from: From::Source,
+            strict: false,
+            proved: true,
+            earliest: None,
+            until: Until::Never,
+            on_lost: LostPolicy::Error,
+            virtual_channel: None,
+            options: ScanOptions::default(),
+            follow: None,
+        })
+    }
+
+    fn note(&mut self, last: Option<&PlacedMessage>) {
+        if let Some(placed) = last {
+            self.token = Some(placed.token());
+        }
+    }
+}
+
+#[async_trait]
+impl Scanner for ScannerAdaptor {
+    async fn next_batch(&mut self, max: usize) -> Result<Vec<Entry>> {
+        let max = max.max(1);
+        let mut out: Vec<_> = self.ready.drain(..max.min(self.ready.len())).collect();
+        if out.is_empty() {
+            std::future::poll_fn(|context| self.poll_fill(context, max, &mut out)).await?;
+            // A message behind a hole comes together with the gap.
+            self.ready.extend(out.drain(max.min(out.len())..));
+        }
+        self.note(out.iter().rev().find_map(Entry::message));
+        Ok(out)
+    }
+
+    fn channel(&self) -> &ChannelName {
+        &self.parts.log.channel.name
+    }
+
+    fn mode(&self) -> ScanMode {
+        match self.parts.source {
+            Source::Cache(_) => ScanMode::Tailing,
+            _ => ScanMode::CatchUp,
+        }
+    }
+
+    fn token(&self) -> Option<ResumeToken> {
+        self.token
+    }
+}
+
+impl Stream for ScannerAdaptor {
+    type Item = Result<Entry>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Entry>>> {
+        let this = &mut *self;
+        if this.ready.is_empty() {
+            let mut out = Vec::new();
+            match this.poll_fill(context, STREAM_BATCH, &mut out) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(Ok(())) => this.ready = out.into(),
+            }
+        }
+        let entry = this.ready.pop_front();
+        this.note(entry.as_ref().and_then(Entry::message));
+        Poll::Ready(entry.map(Ok))
+    }
+}

@@ -1,0 +1,116 @@
+//! From where to where a scan delivers.
+
+use std::fmt;
+
+use walx_core::{Error, ErrorKind, LostPolicy, Lsn, MessageId, Result, Seq, Tick};
+use walx_impls::StoredRecord;
+
+/// Messages before this are read and not delivered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum From {
+    /// The source starts where the scan does.
+    Source,
+    Lsn(Lsn),
+    Tick(Tick),
+}
+
+impl From {
+    /// Whether the record lies before the start.
+    pub(super) fn is_before(self, record: &StoredRecord) -> bool {
+        let header = &record.record.header;
+        match self {
+            Self::Source => false,
+            Self::Lsn(lsn) => header.lsn.is_some_and(|it| it < lsn),
+            Self::Tick(tick) => header.tick < tick,
+        }
+    }
+
+    /// Looks at `first`, the first numbered record that the source has: does it tell that the start is no longer kept?
+    pub(super) fn check_kept(self, first: &StoredRecord) -> Result<()> {
+        let header = &first.record.header;
+        let kept_from_the_beginning = header.seq == Some(Seq::ZERO);
+        let lost = match self {
+            Self::Source => false,
+            Self::Lsn(lsn) => header.lsn.is_some_and(|it| it > lsn),
+            Self::Tick(tick) => header.tick > tick,
+        };
+        if !lost || kept_from_the_beginning {
+            return Ok(());
+        }
+        let kind = ErrorKind::PositionLost {
+            earliest: Some(first.id),
+        };
+        Err(Error::new(
+            kind,
+            "the start of the scan is no longer kept; start at the earliest, or go on with a gap",
+        )
+        .with_context("asked for", self)
+        .with_context("earliest", header))
+    }
+}
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source => f.write_str("the source's own start"),
+            Self::Lsn(lsn) => write!(f, "lsn {lsn}"),
+            Self::Tick(tick) => write!(f, "tick {tick}"),
+        }
+    }
+}
+
+/// Whether a source whose first record this is starts behind the earliest one that is kept: then it starts where it
+/// was asked to, and nothing before it is lost.
+pub(super) fn starts_behind(first: &StoredRecord, earliest: Option<MessageId>) -> bool {
+    earliest.is_some_and(|earliest| first.id > earliest)
+}
+
+/// Where a scan ends, inclusive but for the seq.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Until {
+    Never,
+    /// The tail seen at the start: behind this record, or before this seq.
+    Tail {
+        newest: Option<MessageId>,
+        next: Option<Seq>,
+    },
+    Id(MessageId),
+    Lsn(Lsn),
+    Tick(Tick),
+}
+
+impl Until {
+    /// Whether the record lies behind the end.
+    pub(super) fn excludes(self, record: &StoredRecord) -> bool {
+        let header = &record.record.header;
+        match self {
+            Self::Never => false,
+            Self::Tail { next, .. } => next.zip(header.seq).is_some_and(|(next, seq)| seq >= next),
+            Self::Id(id) => record.id > id,
+            Self::Lsn(lsn) => header.lsn.is_some_and(|it| it > lsn),
+            Self::Tick(tick) => header.tick > tick,
+        }
+    }
+
+    /// Whether nothing that lies behind the record is wanted any more.
+    pub(super) fn ends_with(self, record: &StoredRecord) -> bool {
+        let header = &record.record.header;
+        match self {
+            Self::Never => false,
+            Self::Tail { newest, next } => {
+                newest.is_some_and(|newest| record.id >= newest)
+                    || next
+                        .zip(header.seq)
+                        .is_some_and(|(next, seq)| seq.next() >= next)
+            }
+            Self::Id(id) => record.id >= id,
+            Self::Lsn(lsn) => header.next_lsn().is_some_and(|it| it > lsn),
+            Self::Tick(tick) => header.tick >= tick,
+        }
+    }
+}
+
+/// Whether the caller wants to go on where a position is lost.
+pub(super) fn goes_on(policy: LostPolicy, kind: ErrorKind) -> bool {
+    policy == LostPolicy::Gap && matches!(kind, ErrorKind::PositionLost { .. })
+}

@@ -1,0 +1,199 @@
+//! Fills a scanner from its source, and changes the source: backend to cache and back, again after an error.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use walx_core::{Entry, Error, GapReason, Result, Seq, Status};
+use walx_impls::{Scanned, Start, StoredRecord};
+
+use super::ScannerAdaptor;
+use super::deliver::unreadable;
+use super::log::Role;
+use super::range::goes_on;
+use super::source::Source;
+use crate::cache::{Fetch, Reader};
+use crate::wal::closed;
+
+impl ScannerAdaptor {
+    /// Fills `out` up to `max` entries with what is there; `Pending` only where it stays empty and more may come.
+    pub(super) fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        max: usize,
+        out: &mut Vec<Entry>,
+    ) -> Poll<Result<()>> {
+        loop {
+            if let Some(error) = self.failed.take_if(|_| out.is_empty()) {
+                self.end();
+                return Poll::Ready(Err(error));
+            }
+            if self.failed.is_some()
+                || out.len() >= max
+                || matches!(self.parts.source, Source::Ended)
+            {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(item) = self.parts.pending.pop_front() {
+                self.take(item, out);
+                continue;
+            }
+            match self.poll_source(context, max, out) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => self.recover(error),
+                Poll::Pending if out.is_empty() => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    /// One step of the source: records to look at, or another source.
+    fn poll_source(
+        &mut self,
+        context: &mut Context<'_>,
+        max: usize,
+        out: &mut Vec<Entry>,
+    ) -> Poll<Result<()>> {
+        if let Source::Cache(reader) = &mut self.parts.source {
+            return match reader.poll_fetch(context) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Fetch::Ready) => {
+                    self.drain_cache(max, out);
+                    Poll::Ready(Ok(()))
+                }
+                Poll::Ready(Fetch::Evicted) => Poll::Ready(self.reopen(Duration::ZERO)),
+                Poll::Ready(Fetch::Ended(error)) => Poll::Ready(Err(error)),
+            };
+        }
+        let ending = self.ending.poll_take(context);
+        if ending.is_ready() || self.parts.log.is_ended() {
+            return Poll::Ready(Err(closed()));
+        }
+        if let Some(reader) = self.parts.check.expected.and_then(|next| self.attach(next)) {
+            self.parts.source = Source::Cache(reader);
+            return Poll::Ready(Ok(()));
+        }
+        match &mut self.parts.source {
+            Source::Opening(opening) => match opening.as_mut().poll(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(opened) => {
+                    let (scanner, earliest) = opened?;
+                    self.parts.earliest = earliest;
+                    self.parts.source = Source::Backend(scanner);
+                }
+            },
+            Source::Backend(scanner) => match scanner.poll_batch(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(batch) => {
+                    self.parts.pending = batch?.into();
+                    self.pauses.reset();
+                }
+            },
+            Source::Cache(_) | Source::Ended => {}
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Delivers from the block of the cache that the reader stands in.
+    fn drain_cache(&mut self, max: usize, out: &mut Vec<Entry>) {
+        let Source::Cache(mut reader) = std::mem::replace(&mut self.parts.source, Source::Ended)
+        else {
+            return;
+        };
+        let mut taken = 0;
+        let mut ended = false;
+        for record in reader.records() {
+            if out.len() >= max || self.failed.is_some() || ended {
+                break;
+            }
+            taken += 1;
+            ended = self.deliver(record, out);
+        }
+        reader.advance(taken);
+        if !ended {
+            self.parts.source = Source::Cache(reader);
+        }
+    }
+
+    /// Looks at what the backend handed out.
+    fn take(&mut self, item: Scanned, out: &mut Vec<Entry>) {
+        let record = match item {
+            Scanned::Record(record) => record,
+            Scanned::Damage(detail) => {
+                return self.parts.check.expect_hole(GapReason::Corrupt, detail);
+            }
+            _ => {
+                return self.fail(unreadable(
+                    "the backend handed out what this version can't read",
+                ));
+            }
+        };
+        if self.switches_at(&record) {
+            return;
+        }
+        if self.deliver(&record, out) {
+            self.end();
+        }
+    }
+
+    /// Goes over to the cache where it has the record: what the backend has beyond may not be confirmed yet.
+    fn switches_at(&mut self, record: &StoredRecord) -> bool {
+        let Some(seq) = record.record.header.seq else {
+            return false;
+        };
+        let Some((first, _)) = self.parts.log.cache.range() else {
+            return false;
+        };
+        if seq < first {
+            return false;
+        }
+        let next = self.parts.check.expected.unwrap_or(seq);
+        let Some(reader) = self.attach(next) else {
+            return false;
+        };
+        self.parts.pending.clear();
+        self.parts.source = Source::Cache(reader);
+        true
+    }
+
+    /// A place in the cache, where the scan may read from it.
+    fn attach(&self, next: Seq) -> Option<Reader> {
+        let log = &self.parts.log;
+        // The cache of a reader has no Barriers, so a scan that ends at one would not see its end there.
+        let may = matches!(log.role, Role::Owner) || self.parts.follow.is_some();
+        may.then(|| Reader::attach(&log.cache, next)).flatten()
+    }
+
+    /// What to do when the source answers with an error: go on behind a loss, try again, or end.
+    fn recover(&mut self, error: Error) {
+        let outcome = if goes_on(self.parts.on_lost, error.kind()) {
+            self.parts
+                .check
+                .expect_hole(GapReason::Truncated, error.message().to_owned());
+            self.open(Start::Earliest, Duration::ZERO)
+        } else if error.status() == Status::Temporary {
+            let pause = self.pauses.pause();
+            metrics::counter!("walx_scan_retry_total", "backend_of" => "scanner").increment(1);
+            tracing::warn!(channel = %self.parts.log.channel.name, %error, ?pause, "reading again after a pause");
+            self.reopen(pause)
+        } else {
+            Err(error)
+        };
+        if let Err(error) = outcome {
+            self.fail(error);
+        }
+    }
+
+    /// Opens the backend behind the last record seen.
+    fn reopen(&mut self, pause: Duration) -> Result<()> {
+        let start = self.parts.check.last.map_or(self.parts.start, Start::After);
+        self.open(start, pause)
+    }
+
+    fn open(&mut self, start: Start, pause: Duration) -> Result<()> {
+        let backend = self.parts.log.backend()?;
+        self.parts.pending.clear();
+        self.parts.proved = !self.parts.strict || self.parts.check.expected.is_some();
+        self.parts.source = Source::open(backend, start, self.parts.options.clone(), pause);
+        Ok(())
+    }
+}

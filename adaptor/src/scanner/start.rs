@@ -1,0 +1,359 @@
+//! Finds out where a scan starts and ends.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use walx_core::{
+    End, Error, ErrorKind, GapReason, LostPolicy, Lsn, MessageId, Position, Result, ResumeToken,
+    ScanOption, Scanner, Seq, Tick,
+};
+use walx_impls::{Mark, RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start};
+
+use super::check::Check;
+use super::log::{Log, Role};
+use super::range::{From, Until, goes_on, starts_behind};
+use super::source::{Opened, Source, open};
+use super::{Parts, ScannerAdaptor};
+use crate::cache::{Found, Reader};
+use crate::look::{look, next_batch};
+
+/// Starts a scanner: at once in the cache where the position is there, else in the backend.
+pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn Scanner>> {
+    check_backend(log, &option).await?;
+    let backend = log.backend()?;
+    let tail = match log.role {
+        Role::Owner => Until::Tail {
+            newest: log.cache.tail().id,
+            next: log.cache.range().map(|(_, next)| next),
+        },
+        Role::Reader(_) => Until::Tail {
+            newest: backend.bounds().await?.newest,
+            next: None,
+        },
+    };
+    let until = match option.until {
+        None => Until::Never,
+        Some(End::Tail) => tail,
+        Some(End::Id(id)) => Until::Id(id),
+        Some(End::Lsn(lsn)) => Until::Lsn(lsn),
+        Some(End::Tick(tick)) => Until::Tick(tick),
+        Some(_) => {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "this version does not know the scan's end bound",
+            ));
+        }
+    };
+    let plan = plan(log, backend.as_ref(), &option, tail).await?;
+    if until == tail && plan.is_behind(tail) {
+        return Ok(Box::new(ScannerAdaptor::ended(log)));
+    }
+    let follow = if until == Until::Never {
+        log.follow()?
+    } else {
+        None
+    };
+    let options = ScanOptions::new(option.read_ahead_bytes);
+    let may_switch = matches!(log.role, Role::Owner) || follow.is_some();
+    let from_lsn = match plan.from {
+        From::Lsn(lsn) if !plan.lenient => Some(lsn),
+        _ => None,
+    };
+    let cached = plan.cached.filter(|_| may_switch);
+    let reader = cached.and_then(|found| Reader::attach(&log.cache, found.seq()));
+    // A start beyond the tail stands before records that it does not want, so its first seq is not known yet.
+    let expected = match cached {
+        Some(Found::Here(seq)) if reader.is_some() => Some(seq),
+        _ => None,
+    };
+    let mut check = plan.check.starting(expected, from_lsn);
+    let (mut pending, mut earliest) = (VecDeque::new(), None);
+    let strict = !plan.lenient && plan.from != From::Source;
+    // In the cache the first record is known to be the right one.
+    let proved = !strict || reader.is_some();
+    let source = match reader {
+        Some(reader) => Source::Cache(reader),
+        None => {
+            let ((mut scanner, kept), lost) =
+                open_or_go_on(backend.as_ref(), plan.start, &options, option.on_lost).await?;
+            earliest = kept;
+            if let Some(detail) = lost {
+                check.expect_hole(GapReason::Truncated, detail);
+            }
+            if !proved && matches!(plan.start, Start::Near(_)) {
+                prime(
+                    scanner.as_mut(),
+                    &mut pending,
+                    plan.from,
+                    (earliest, tail),
+                    option.on_lost,
+                )
+                .await?;
+            }
+            Source::Backend(scanner)
+        }
+    };
+    Ok(Box::new(ScannerAdaptor::new(Parts {
+        log: Arc::clone(log),
+        source,
+        pending,
+        check,
+        start: plan.start,
+        from: plan.from,
+        strict,
+        proved,
+        earliest,
+        until,
+        on_lost: option.on_lost,
+        virtual_channel: option.virtual_channel,
+        options,
+        follow,
+    })))
+}
+
+/// Where to read from.
+struct Plan {
+    /// Where the backend starts.
+    start: Start,
+    /// What is read and not delivered.
+    from: From,
+    /// The seq from which the cache may serve it all.
+    cached: Option<Found>,
+    check: Check,
+    /// Whether a start that is no longer kept is no loss.
+    lenient: bool,
+}
+
+impl Plan {
+    fn new(start: Start) -> Self {
+        Self {
+            start,
+            from: From::Source,
+            cached: None,
+            check: Check::default(),
+            lenient: false,
+        }
+    }
+
+    /// Whether it starts behind the tail.
+    fn is_behind(&self, tail: Until) -> bool {
+        let Until::Tail { newest, next } = tail else {
+            return false;
+        };
+        let Some(newest) = newest else { return true };
+        match self.start {
+            Start::After(id) => id >= newest,
+            Start::At(id) => id > newest,
+            _ => self
+                .cached
+                .zip(next)
+                .is_some_and(|(cached, next)| cached.seq() >= next),
+        }
+    }
+}
+
+async fn plan(
+    log: &Log,
+    backend: &dyn RoWalImpls,
+    option: &ScanOption,
+    tail: Until,
+) -> Result<Plan> {
+    let Until::Tail { newest, next } = tail else {
+        return Ok(Plan::new(Start::Earliest));
+    };
+    Ok(match option.from {
+        Position::Earliest => {
+            // Only the owner's cache knows of truncations.
+            let owned = matches!(log.role, Role::Owner)
+                .then(|| log.cache.range())
+                .flatten();
+            let whole = owned
+                .map(|(first, _)| first)
+                .filter(|first| *first == Seq::ZERO);
+            Plan {
+                cached: whole.map(Found::Here),
+                ..Plan::new(Start::Earliest)
+            }
+        }
+        // From here on it is a concrete place, so that opening again skips nothing.
+        Position::Latest => Plan {
+            cached: next.map(Found::Here),
+            ..Plan::new(newest.map_or(Start::Earliest, Start::After))
+        },
+        Position::At(id) => Plan::new(Start::At(id)),
+        Position::After(id) => Plan::new(Start::After(id)),
+        Position::Lsn(lsn) => by_lsn(log, backend, lsn, newest).await?,
+        Position::Tick(tick) => by_tick(log, backend, tick, newest).await?,
+        Position::Time(time) => by_tick(log, backend, tick_of(time), newest).await?,
+        Position::Last(messages) => {
+            let tail_lsn = match log.role {
+                Role::Owner => log.cache.tail().lsn,
+                Role::Reader(_) => tail_lsn(backend).await?,
+            };
+            let lsn = Lsn::new(tail_lsn.get().saturating_sub(messages));
+            Plan {
+                lenient: true,
+                ..by_lsn(log, backend, lsn, newest).await?
+            }
+        }
+        Position::Resume(token) => resume(token),
+        _ => {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "this version does not know the scan's position",
+            ));
+        }
+    })
+}
+
+async fn by_lsn(
+    log: &Log,
+    backend: &dyn RoWalImpls,
+    lsn: Lsn,
+    newest: Option<MessageId>,
+) -> Result<Plan> {
+    let beyond = match (&log.role, newest) {
+        (Role::Reader(_), Some(newest)) if tail_lsn(backend).await? <= lsn => Some(newest),
+        _ => None,
+    };
+    let start = beyond.map_or(Start::Near(Mark::Lsn(lsn)), Start::After);
+    Ok(Plan {
+        from: From::Lsn(lsn),
+        cached: log.cache.find_lsn(lsn),
+        ..Plan::new(start)
+    })
+}
+
+async fn by_tick(
+    log: &Log,
+    backend: &dyn RoWalImpls,
+    tick: Tick,
+    newest: Option<MessageId>,
+) -> Result<Plan> {
+    let beyond = match (&log.role, newest) {
+        (Role::Reader(_), Some(newest)) => {
+            let last = look(backend)
+                .await?
+                .numbered
+                .map(|it| it.record.header.tick);
+            last.is_some_and(|last| last < tick).then_some(newest)
+        }
+        _ => None,
+    };
+    let start = beyond.map_or(Start::Near(Mark::Tick(tick)), Start::After);
+    Ok(Plan {
+        from: From::Tick(tick),
+        cached: log.cache.find_tick(tick),
+        ..Plan::new(start)
+    })
+}
+
+fn resume(token: ResumeToken) -> Plan {
+    Plan {
+        cached: Some(Found::Here(token.last().next())),
+        check: Check::resumed(token.id(), token.last()),
+        ..Plan::new(Start::After(token.id()))
+    }
+}
+
+async fn tail_lsn(backend: &dyn RoWalImpls) -> Result<Lsn> {
+    Ok(look(backend)
+        .await?
+        .numbered
+        .and_then(|it| it.record.header.next_lsn())
+        .unwrap_or(Lsn::ZERO))
+}
+
+/// The first tick that is not before `time`.
+fn tick_of(time: SystemTime) -> Tick {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Tick::from_unix_ms(u64::try_from(since.as_micros().div_ceil(1000)).unwrap_or(u64::MAX))
+}
+
+/// Opens the backend; where the start is lost and the caller goes on, at the earliest record, with what was lost.
+async fn open_or_go_on(
+    backend: &dyn RoWalImpls,
+    start: Start,
+    options: &ScanOptions,
+    on_lost: LostPolicy,
+) -> Result<(Opened, Option<String>)> {
+    match open(backend, start, options).await {
+        Ok(opened) => Ok((opened, None)),
+        Err(error) if goes_on(on_lost, error.kind()) => {
+            let opened = open(backend, Start::Earliest, options).await?;
+            Ok((opened, Some(error.message().to_owned())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads up to the first numbered record, so that a start that is no longer kept is told at once.
+async fn prime(
+    scanner: &mut dyn ScannerImpls,
+    pending: &mut VecDeque<Scanned>,
+    from: From,
+    (earliest, tail): (Option<MessageId>, Until),
+    on_lost: LostPolicy,
+) -> Result<()> {
+    let Until::Tail {
+        newest: Some(newest),
+        ..
+    } = tail
+    else {
+        return Ok(());
+    };
+    loop {
+        pending.extend(next_batch(scanner).await?);
+        let mut records = pending.iter().filter_map(|item| match item {
+            Scanned::Record(record) => Some(record),
+            _ => None,
+        });
+        if records
+            .clone()
+            .next()
+            .is_some_and(|it| starts_behind(it, earliest))
+        {
+            return Ok(());
+        }
+        if let Some(first) = records.clone().find(|it| it.record.header.seq.is_some()) {
+            return match from.check_kept(first) {
+                Err(error) if !goes_on(on_lost, error.kind()) => Err(error),
+                _ => Ok(()),
+            };
+        }
+        if records.any(|it| it.id >= newest) {
+            return Ok(());
+        }
+    }
+}
+
+/// Ids of another backend are told at once.
+async fn check_backend(log: &Log, option: &ScanOption) -> Result<()> {
+    let from = match option.from {
+        Position::At(id) | Position::After(id) => Some(id),
+        Position::Resume(token) => Some(token.id()),
+        _ => None,
+    };
+    let until = match option.until {
+        Some(End::Id(id)) => Some(id),
+        _ => None,
+    };
+    let ids: Vec<_> = from.into_iter().chain(until).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    // Without a record there is no id to compare with, and none that could have been handed out.
+    let Some(own) = log.backend()?.bounds().await?.newest else {
+        return Ok(());
+    };
+    match ids.into_iter().find(|id| id.backend() != own.backend()) {
+        None => Ok(()),
+        Some(id) => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "the id was made by another backend; use this store's own",
+        )
+        .with_context("id", id)
+        .with_context("backend", own.backend())),
+    }
+}

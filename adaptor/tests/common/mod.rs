@@ -1,0 +1,99 @@
+//! What the tests of the adaptor share.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends with them"
+)]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use walx_adaptor::adapt_opener;
+use walx_core::{
+    BackendName, ChannelName, End, Entry, Message, OpenOption, Opener, ScanOption, Scanner, Wal,
+};
+use walx_memory::{Faults, MemoryStore};
+use walx_utility::clock;
+
+/// A memory store, with one channel in it.
+pub struct Rig {
+    pub store: MemoryStore,
+    pub opener: Arc<dyn Opener>,
+    pub channel: ChannelName,
+}
+
+impl Rig {
+    pub fn new() -> Self {
+        let store = MemoryStore::new();
+        let opener = adapt_opener(BackendName::constant("memory"), store.opener());
+        Self {
+            store,
+            opener,
+            channel: ChannelName::new("orders").unwrap(),
+        }
+    }
+
+    /// Another opener of the same store, as another process would have it.
+    pub fn other_opener(&self) -> Arc<dyn Opener> {
+        adapt_opener(BackendName::constant("memory"), self.store.opener())
+    }
+
+    pub fn option(&self) -> OpenOption {
+        OpenOption::new(self.channel.clone())
+    }
+
+    pub async fn open(&self) -> Arc<dyn Wal> {
+        self.opener.open(self.option()).await.unwrap()
+    }
+
+    pub fn faults(&self) -> Faults {
+        self.store.faults(&self.channel)
+    }
+}
+
+pub fn message(text: impl ToString) -> Message {
+    Message::new(text.to_string())
+}
+
+/// The payloads of messages, as text; gaps as their own text.
+pub fn texts(entries: &[Entry]) -> Vec<String> {
+    entries
+        .iter()
+        .map(|entry| match entry {
+            Entry::Message(placed) => String::from_utf8_lossy(&placed.message.payload).into_owned(),
+            other => format!("{other:?}"),
+        })
+        .collect()
+}
+
+/// All that a scan up to the present tail delivers.
+pub async fn scan_all(wal: &(impl walx_core::RoWal + ?Sized), option: ScanOption) -> Vec<Entry> {
+    let mut scanner = wal.scan(option.until(End::Tail)).await.unwrap();
+    let mut all = Vec::new();
+    loop {
+        let batch = within(scanner.next_batch(100)).await.unwrap();
+        if batch.is_empty() {
+            return all;
+        }
+        all.extend(batch);
+    }
+}
+
+/// The next `count` entries.
+pub async fn take(scanner: &mut Box<dyn Scanner>, count: usize) -> Vec<Entry> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        let batch = within(scanner.next_batch(count - all.len())).await.unwrap();
+        assert!(!batch.is_empty(), "the scan ended after {}", all.len());
+        all.extend(batch);
+    }
+    all
+}
+
+/// Nothing in these tests takes long.
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
+    clock::timeout(Duration::from_secs(30), future)
+        .await
+        .expect("it takes too long")
+}

@@ -1,0 +1,153 @@
+use std::fmt;
+
+use walx_core::{BoxFuture, Capability, Error, ErrorKind, Result};
+
+use crate::Context;
+
+/// How a case ended.
+pub type Outcome<T = ()> = std::result::Result<T, Failure>;
+
+/// One promise, and how it is put to the test.
+#[derive(Clone, Copy)]
+pub struct Case {
+    pub(crate) group: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) promise: &'static str,
+    pub(crate) needs: Option<Need>,
+    pub(crate) run: fn(Context) -> BoxFuture<Outcome>,
+}
+
+/// What a backend must be able to do to be held to a promise.
+#[derive(Clone, Copy)]
+pub(crate) struct Need {
+    pub(crate) what: &'static str,
+    pub(crate) met_by: fn(&Capability) -> bool,
+}
+
+impl Case {
+    /// `level::group::name`.
+    pub fn name(&self) -> String {
+        format!("{}::{}", self.group, self.name)
+    }
+
+    /// What holds where the case passes, in one sentence.
+    pub fn promise(&self) -> &'static str {
+        self.promise
+    }
+
+    /// Why a backend of this capability can't be held to it; `None` where it can.
+    pub fn excused(&self, capability: &Capability) -> Option<&'static str> {
+        self.needs
+            .filter(|need| !(need.met_by)(capability))
+            .map(|need| need.what)
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Case {{ {} }}", self.name())
+    }
+}
+
+/// Why a promise does not hold.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Failure(String);
+
+impl Failure {
+    /// A failure with its reason.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+
+    /// The same, with what was being tried in front.
+    #[must_use]
+    pub fn during(self, what: impl fmt::Display) -> Self {
+        Self(format!("{what}: {}", self.0))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(format!("an error that is not expected here: {error}"))
+    }
+}
+
+/// The case that a function puts to the test; its name and its module's give the case its own.
+macro_rules! case {
+    ($name:ident, $promise:literal) => {
+        case!(@ $name, $promise, None)
+    };
+    ($name:ident, $promise:literal, needs $what:literal: $meets:expr) => {
+        case!(@ $name, $promise, Some($crate::case::Need { what: $what, met_by: $meets }))
+    };
+    (@ $name:ident, $promise:literal, $needs:expr) => {
+        $crate::case::Case {
+            group: $crate::case::group(module_path!()),
+            name: stringify!($name),
+            promise: $promise,
+            needs: $needs,
+            run: |context| Box::pin($name(context)),
+        }
+    };
+}
+
+/// Ends the case where the condition does not hold.
+macro_rules! ensure {
+    ($condition:expr, $($text:tt)+) => {
+        match $condition {
+            true => {}
+            false => return Err($crate::case::Failure::new(format!($($text)+))),
+        }
+    };
+}
+
+pub(crate) use {case, ensure};
+
+/// `backend::open` of `walx_testkit::cases::backend::open`.
+pub(crate) fn group(module: &'static str) -> &'static str {
+    module
+        .split_once("::cases::")
+        .map_or(module, |(_, group)| group)
+}
+
+/// The error of a call that must be refused with one of these kinds.
+pub(crate) fn refused<T>(result: Result<T>, kinds: &[ErrorKind], what: &str) -> Outcome<Error> {
+    match result {
+        Ok(_) => Err(Failure::new(format!(
+            "{what} succeeds; it must be refused as {kinds:?}"
+        ))),
+        Err(error) if kinds.contains(&error.kind()) => Ok(error),
+        Err(error) => Err(Failure::new(format!(
+            "{what} must be refused as {kinds:?}, but: {error:?}"
+        ))),
+    }
+}
+
+/// Both lists are the same; tells the first difference.
+pub(crate) fn same<T: PartialEq + fmt::Debug>(got: &[T], want: &[T], what: &str) -> Outcome {
+    if let Some(at) = (0..got.len().min(want.len())).find(|&at| got[at] != want[at]) {
+        let (got, want) = (&got[at], &want[at]);
+        return Err(Failure::new(format!(
+            "{what}: number {at} is {got:?}, it must be {want:?}"
+        )));
+    }
+    ensure!(
+        got.len() == want.len(),
+        "{what}: there are {}, there must be {}",
+        got.len(),
+        want.len()
+    );
+    Ok(())
+}

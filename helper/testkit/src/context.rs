@@ -1,0 +1,125 @@
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use walx_core::{Capability, ChannelName, Config, Opener, Result};
+use walx_impls::{OpenerBuilderImpls, OpenerImpls};
+use walx_utility::random;
+
+use crate::Outcome;
+
+/// A store of which nobody else knows, made for one case.
+pub struct TestStore {
+    /// Opens it.
+    pub builder: Arc<dyn OpenerBuilderImpls>,
+    /// What it is configured with; each open of the case finds the same data.
+    pub config: Config,
+    /// What must outlive the case, such as a directory that is removed when it is dropped.
+    pub keep: Box<dyn Any + Send>,
+}
+
+impl TestStore {
+    /// A store that needs nothing to be kept.
+    pub fn new(builder: Arc<dyn OpenerBuilderImpls>, config: Config) -> Self {
+        Self {
+            builder,
+            config,
+            keep: Box::new(()),
+        }
+    }
+
+    /// Keeps something until the case has ended.
+    #[must_use]
+    pub fn with_keep(mut self, keep: impl Any + Send) -> Self {
+        self.keep = Box::new(keep);
+        self
+    }
+}
+
+impl fmt::Debug for TestStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "TestStore {{ backend: {}, config: {:?} }}",
+            self.builder.name(),
+            self.config
+        )
+    }
+}
+
+/// What a case is given.
+#[derive(Clone)]
+pub struct Context {
+    builder: Arc<dyn OpenerBuilderImpls>,
+    config: Config,
+    capability: Capability,
+}
+
+impl Context {
+    pub(crate) fn new(
+        builder: Arc<dyn OpenerBuilderImpls>,
+        config: Config,
+        capability: Capability,
+    ) -> Self {
+        Self {
+            builder,
+            config,
+            capability,
+        }
+    }
+
+    /// What the store can do as it is configured.
+    pub fn capability(&self) -> Capability {
+        self.capability
+    }
+
+    /// The backend's builder.
+    pub fn builder(&self) -> &Arc<dyn OpenerBuilderImpls> {
+        &self.builder
+    }
+
+    /// The store's configuration.
+    pub fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    /// The store, as the backend opens it.
+    ///
+    /// # Errors
+    /// As the backend's.
+    pub async fn opener(&self) -> Result<Arc<dyn OpenerImpls>> {
+        self.builder.build(self.config()).await
+    }
+
+    /// The store, as users open it.
+    ///
+    /// # Errors
+    /// As the backend's.
+    pub async fn store(&self) -> Result<Arc<dyn Opener>> {
+        walx_adaptor::adapt(Arc::clone(&self.builder))
+            .build(self.config())
+            .await
+    }
+
+    /// The name of a channel that nobody used before, also where stores share a server.
+    ///
+    /// # Errors
+    /// None that can happen.
+    pub fn channel(&self, name: &str) -> Outcome<ChannelName> {
+        Ok(ChannelName::new(format!(
+            "{name}-{:016x}",
+            random::number()
+        ))?)
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Context {{ backend: {}, config: {:?} }}",
+            self.builder.name(),
+            self.config
+        )
+    }
+}

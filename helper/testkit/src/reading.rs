@@ -1,0 +1,130 @@
+//! The backend level's reader: one scanner, with a deadline for each record.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use walx_core::{Error, MessageId};
+use walx_impls::{RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
+use walx_utility::clock;
+
+use crate::case::ensure;
+use crate::{Failure, Outcome};
+
+/// How long the next record may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A scanner whose ids are checked as they come.
+pub(crate) struct Reading {
+    scanner: Box<dyn ScannerImpls>,
+    ready: VecDeque<StoredRecord>,
+    last: Option<MessageId>,
+}
+
+impl Reading {
+    pub(crate) async fn start(wal: &dyn RoWalImpls, start: Start) -> Outcome<Self> {
+        Self::with(wal, start, ScanOptions::default()).await
+    }
+
+    pub(crate) async fn with(
+        wal: &dyn RoWalImpls,
+        start: Start,
+        options: ScanOptions,
+    ) -> Outcome<Self> {
+        let scanner = wal.scan(start, options).await?;
+        Ok(Self {
+            scanner,
+            ready: VecDeque::new(),
+            last: None,
+        })
+    }
+
+    /// The next record.
+    pub(crate) async fn next(&mut self) -> Outcome<StoredRecord> {
+        loop {
+            if let Some(record) = self.ready.pop_front() {
+                return Ok(record);
+            }
+            let batch = clock::timeout(PATIENCE, poll(&mut *self.scanner)).await;
+            let batch = batch
+                .map_err(|_| Failure::new(format!("no record comes behind {:?}", self.last)))?;
+            self.keep(batch?)?;
+        }
+    }
+
+    /// The next records up to and including this one.
+    pub(crate) async fn up_to(&mut self, id: MessageId) -> Outcome<Vec<StoredRecord>> {
+        let mut records = Vec::new();
+        loop {
+            let record = self.next().await?;
+            let (here, read) = (record.id, records.len());
+            ensure!(
+                here <= id,
+                "behind {read} records comes {here}, and {id} never came"
+            );
+            records.push(record);
+            if here == id {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// Nothing is there that would come at once.
+    pub(crate) fn is_silent(&mut self) -> Outcome {
+        let now = poll(&mut *self.scanner).now_or_never();
+        if let Some(batch) = now {
+            self.keep(batch?)?;
+        }
+        match self.ready.front() {
+            None => Ok(()),
+            Some(record) => Err(Failure::new(format!(
+                "a record comes where nothing is to come: {record:?}"
+            ))),
+        }
+    }
+
+    /// Why the scanner ends.
+    pub(crate) async fn end(mut self) -> Outcome<Error> {
+        loop {
+            match clock::timeout(PATIENCE, poll(&mut *self.scanner)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Ok(error),
+                Err(_) => return Err(Failure::new("the scanner waits on, and must end")),
+            }
+        }
+    }
+
+    fn keep(&mut self, batch: Vec<Scanned>) -> Outcome {
+        ensure!(
+            !batch.is_empty(),
+            "the scanner hands out an empty batch; it must wait"
+        );
+        for scanned in batch {
+            let Scanned::Record(record) = scanned else {
+                return Err(Failure::new(format!(
+                    "the scanner reports damage in a sound log: {scanned:?}"
+                )));
+            };
+            let (last, id) = (self.last.replace(record.id), record.id);
+            ensure!(
+                last.is_none_or(|last| last < id),
+                "ids must ascend: {id} comes behind {last:?}"
+            );
+            self.ready.push_back(record);
+        }
+        Ok(())
+    }
+}
+
+async fn poll(scanner: &mut dyn ScannerImpls) -> walx_core::Result<Vec<Scanned>> {
+    std::future::poll_fn(|context| scanner.poll_batch(context)).await
+}
+
+/// What a new scanner delivers, up to and including `last`.
+pub(crate) async fn read(
+    wal: &dyn RoWalImpls,
+    start: Start,
+    last: MessageId,
+) -> Outcome<Vec<StoredRecord>> {
+    Reading::start(wal, start).await?.up_to(last).await
+}

@@ -1,0 +1,135 @@
+use std::fmt;
+use std::sync::{Arc, LazyLock, Mutex, Weak};
+
+use dashmap::DashMap;
+use walx_core::{ChannelName, Error, ErrorKind, Result};
+use walx_impls::OpenerImpls;
+use walx_utility::sync::lock;
+
+use crate::log::Log;
+use crate::opener::MemoryOpener;
+use crate::{Faults, MemoryBuilder, MemoryConfig};
+
+/// The stores that openers share by name. A store takes its entry out when its last opener goes.
+static SHARED: LazyLock<DashMap<String, Weak<Channels>>> = LazyLock::new(DashMap::new);
+
+/// A store in memory. Clones are the same store; it lives as long as one of them or an opener does.
+#[derive(Clone)]
+pub struct MemoryStore(Arc<Channels>);
+
+struct Channels {
+    name: Option<String>,
+    logs: DashMap<ChannelName, Arc<Channel>>,
+}
+
+/// One channel of a store.
+pub(crate) struct Channel {
+    pub(crate) name: ChannelName,
+    pub(crate) log: Mutex<Log>,
+}
+
+impl MemoryStore {
+    /// A store of its own.
+    pub fn new() -> Self {
+        Self(Arc::new(Channels {
+            name: None,
+            logs: DashMap::new(),
+        }))
+    }
+
+    /// The store of this name, which all openers of the process share.
+    pub(crate) fn shared(name: &str) -> Self {
+        let mut entry = SHARED.entry(name.to_owned()).or_default();
+        if let Some(channels) = entry.upgrade() {
+            return Self(channels);
+        }
+        let channels = Arc::new(Channels {
+            name: Some(name.to_owned()),
+            logs: DashMap::new(),
+        });
+        *entry = Arc::downgrade(&channels);
+        Self(channels)
+    }
+
+    /// An opener of this store, with the defaults.
+    pub fn opener(&self) -> Arc<dyn OpenerImpls> {
+        Arc::new(MemoryOpener::new(self.clone(), &MemoryConfig::default()))
+    }
+
+    /// A builder of openers of this store: each one sees what those before it wrote.
+    pub fn builder(&self) -> MemoryBuilder {
+        MemoryBuilder::bound_to(self.clone())
+    }
+
+    /// The fault switches of a channel, which need not exist yet.
+    pub fn faults(&self, channel: &ChannelName) -> Faults {
+        Faults::new(self.channel(channel))
+    }
+
+    /// The channel; made where it is missing, but not to be found before a writer opened it.
+    pub(crate) fn channel(&self, name: &ChannelName) -> Arc<Channel> {
+        if let Some(channel) = self.0.logs.get(name) {
+            return Arc::clone(&channel);
+        }
+        let make = || {
+            Arc::new(Channel {
+                name: name.clone(),
+                log: Mutex::new(Log::default()),
+            })
+        };
+        Arc::clone(&self.0.logs.entry(name.clone()).or_insert_with(make))
+    }
+
+    /// The channel, if a writer ever opened it.
+    pub(crate) fn existing(
+        &self,
+        name: &ChannelName,
+        operation: &'static str,
+    ) -> Result<Arc<Channel>> {
+        let channel = self.0.logs.get(name).map(|channel| Arc::clone(&channel));
+        channel
+            .filter(|channel| lock(&channel.log).exists())
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::NotFound,
+                    "no writer ever opened it in this store",
+                )
+                .with_operation(operation)
+                .with_channel(name)
+            })
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Channel>> {
+        self.0
+            .logs
+            .iter()
+            .map(|entry| Arc::clone(entry.value()))
+            .collect()
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "MemoryStore {{ name: {:?}, channels: {} }}",
+            self.0.name,
+            self.0.logs.len()
+        )
+    }
+}
+
+impl Drop for Channels {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            // Somebody may have made the next store of this name meanwhile.
+            SHARED.remove_if(name, |_, store| store.strong_count() == 0);
+        }
+    }
+}
