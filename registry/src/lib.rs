@@ -1,1 +1,157 @@
-//! (being written)
+//! Names of walx backends, and the store URIs that choose them.
+//!
+//! A name is taken once, for the life of the program: [`register_builder`] refuses a second taker. The built-in
+//! backends step back: [`register_default`] leaves a name alone that a user has taken before.
+
+use std::sync::{Arc, LazyLock};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use walx_core::{BackendName, Error, ErrorKind, Opener, OpenerBuilder, Result};
+use walx_helper::uri;
+use walx_impls::OpenerBuilderImpls;
+
+static BUILDERS: LazyLock<DashMap<BackendName, Arc<dyn OpenerBuilder>>> =
+    LazyLock::new(DashMap::new);
+/// Backends that this build lacks, with the feature that would add each.
+static MISSING: LazyLock<DashMap<BackendName, &'static str>> = LazyLock::new(DashMap::new);
+
+/// Registers a builder under its name.
+///
+/// # Errors
+/// `Conflict` where the name is taken.
+pub fn register_builder(builder: Arc<dyn OpenerBuilder>) -> Result<()> {
+    match BUILDERS.entry(builder.name()) {
+        Entry::Occupied(taken) => Err(Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "a backend named '{}' is registered already; register before the first open, once",
+                taken.key()
+            ),
+        )
+        .with_operation("register")),
+        Entry::Vacant(free) => {
+            free.insert(builder);
+            Ok(())
+        }
+    }
+}
+
+/// Registers what a backend's author wrote: a whole write-ahead log is put over it.
+///
+/// # Errors
+/// `Conflict` where the name is taken.
+pub fn register_backend(builder: Arc<dyn OpenerBuilderImpls>) -> Result<()> {
+    register_builder(walx_adaptor::adapt(builder))
+}
+
+/// Registers a built-in backend, unless its name is taken.
+pub fn register_default(builder: Arc<dyn OpenerBuilderImpls>) {
+    BUILDERS
+        .entry(builder.name())
+        .or_insert_with(|| walx_adaptor::adapt(builder));
+}
+
+/// Tells of a built-in backend that this build lacks, and of the feature that would add it.
+pub fn announce_missing(name: BackendName, feature: &'static str) {
+    MISSING.insert(name, feature);
+}
+
+/// The builder of this name.
+///
+/// # Errors
+/// `NotFound`, with the names that are known and the feature that would add this one.
+pub fn get_builder(name: &str) -> Result<Arc<dyn OpenerBuilder>> {
+    let found = BackendName::new(name)
+        .ok()
+        .and_then(|name| BUILDERS.get(&name).map(|it| Arc::clone(&it)));
+    found.ok_or_else(|| unknown(name))
+}
+
+/// The builder of this name, for programs that can't go on without it.
+///
+/// # Panics
+/// Where there is none; the text names those that are known.
+#[expect(clippy::panic, reason = "its promise")]
+pub fn must_get_builder(name: &str) -> Arc<dyn OpenerBuilder> {
+    get_builder(name).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The names that are taken, ascending.
+pub fn builder_names() -> Vec<BackendName> {
+    let mut names: Vec<_> = BUILDERS.iter().map(|it| *it.key()).collect();
+    names.sort();
+    names
+}
+
+/// Opens the store that a URI such as `file:./data?durability=each` names.
+///
+/// # Errors
+/// `InvalidInput` for a text that is no store URI; `NotFound` for an unknown backend; what the backend answers.
+pub async fn open_store(store: &str) -> Result<Arc<dyn Opener>> {
+    let uri = uri::parse(store)?;
+    get_builder(uri.backend.as_str())?.build(uri.config).await
+}
+
+fn unknown(name: &str) -> Error {
+    let known: Vec<_> = builder_names().iter().map(ToString::to_string).collect();
+    let known = if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    };
+    let missing = BackendName::new(name)
+        .ok()
+        .and_then(|name| MISSING.get(&name).map(|it| *it));
+    let way_out = match missing {
+        Some(feature) => format!("; build walx with the feature '{feature}' to add it"),
+        None => "; register it before the store is opened".to_owned(),
+    };
+    Error::new(
+        ErrorKind::NotFound,
+        format!("there is no backend named '{name}'; known are: {known}{way_out}"),
+    )
+    .with_operation("open the store")
+}
+
+#[cfg(test)]
+mod tests {
+    use walx_memory::MemoryBuilder;
+
+    use super::*;
+
+    // One test: the registry is one for the whole program.
+    #[test]
+    fn a_name_is_taken_once_and_an_unknown_one_is_explained() {
+        let error = get_builder("memory").map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("known are: none"), "{error}");
+
+        register_backend(Arc::new(MemoryBuilder::default())).unwrap();
+        let mine = get_builder("memory").unwrap();
+        register_default(Arc::new(MemoryBuilder::default()));
+        assert!(
+            Arc::ptr_eq(&mine, &must_get_builder("memory")),
+            "a built-in steps back"
+        );
+        assert_eq!(
+            register_backend(Arc::new(MemoryBuilder::default()))
+                .unwrap_err()
+                .kind(),
+            ErrorKind::Conflict
+        );
+        assert_eq!(builder_names(), [BackendName::constant("memory")]);
+
+        announce_missing(BackendName::constant("kafka"), "kafka");
+        let error = get_builder("kafka").map(|_| ()).unwrap_err().to_string();
+        assert!(
+            error.contains("known are: memory; build walx with the feature 'kafka'"),
+            "{error}"
+        );
+        let error = get_builder("No Name!").map(|_| ()).unwrap_err().to_string();
+        assert!(
+            error.contains("there is no backend named 'No Name!'"),
+            "{error}"
+        );
+    }
+}
