@@ -1,0 +1,34 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use walx_core::{BackendName, Capability, Config, Result};
+use walx_helper::config;
+use walx_impls::{OpenerBuilderImpls, OpenerImpls};
+
+use crate::config::FileConfig;
+use crate::directory::Directory;
+use crate::id::NAME;
+use crate::opener::{FileOpener, capability};
+
+/// Builds openers of stores in directories; see [`FileConfig`] for the keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileBuilder;
+
+#[async_trait]
+impl OpenerBuilderImpls for FileBuilder {
+    fn name(&self) -> BackendName {
+        NAME
+    }
+
+    fn capability(&self) -> Capability {
+        capability(&FileConfig::default())
+    }
+
+    async fn build(&self, config: Config) -> Result<Arc<dyn OpenerImpls>> {
+        let opener = config::parse::<FileConfig>(NAME, &config)
+            .and_then(FileConfig::check)
+            .and_then(Directory::enter)
+            .map_err(|error| error.with_operation("build"))?;
+        Ok(Arc::new(FileOpener::new(opener)))
+    }
+}

@@ -1,0 +1,121 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use walx_core::{Config, Error, ErrorKind, Result};
+use walx_helper::config::ByteSize;
+
+use crate::frame;
+use crate::setting::{FileDamage, FileDurability};
+
+/// How a store is configured: `file:./data?durability=each&segment=64MiB`.
+///
+/// ```
+/// use walx_file::{FileConfig, FileDurability};
+///
+/// let config = FileConfig::new("./data").with_durability(FileDurability::Os);
+/// assert_eq!(walx_core::Config::from(&config).get("durability"), Some("os"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct FileConfig {
+    /// The directory; the first writer creates it.
+    #[serde(alias = "location")]
+    pub path: PathBuf,
+    /// When an append is acknowledged: `each` (the default), `interval:<time>` or `os`.
+    pub durability: FileDurability,
+    /// The size at which a segment ends: 64 MiB by default, at least 8 KiB.
+    pub segment: ByteSize,
+    /// The largest record, header and properties included: 64 MiB by default, at most 1 GiB.
+    pub max_record: ByteSize,
+    /// What becomes of a damaged log: `strict` (the default) or `salvage`.
+    pub damage: FileDamage,
+}
+
+impl Default for FileConfig {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            durability: FileDurability::default(),
+            segment: ByteSize(64 << 20),
+            max_record: ByteSize(64 << 20),
+            damage: FileDamage::default(),
+        }
+    }
+}
+
+impl FileConfig {
+    /// The defaults, in a directory.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Sets when an append is acknowledged.
+    #[must_use]
+    pub fn with_durability(mut self, durability: FileDurability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Sets the size at which a segment ends.
+    #[must_use]
+    pub fn with_segment(mut self, segment: ByteSize) -> Self {
+        self.segment = segment;
+        self
+    }
+
+    /// Sets the largest record.
+    #[must_use]
+    pub fn with_max_record(mut self, max_record: ByteSize) -> Self {
+        self.max_record = max_record;
+        self
+    }
+
+    /// Sets what becomes of a damaged log.
+    #[must_use]
+    pub fn with_damage(mut self, damage: FileDamage) -> Self {
+        self.damage = damage;
+        self
+    }
+
+    /// Refuses what can't work.
+    pub(crate) fn check(self) -> Result<Self> {
+        let wrong = |text: String| Err(Error::new(ErrorKind::InvalidInput, text));
+        if self.path.as_os_str().is_empty() {
+            return wrong(
+                "the file backend needs a directory: write file:DIRECTORY, or set path".into(),
+            );
+        }
+        if self.segment.0 < 8 << 10 || self.segment.0 > 4 << 30 {
+            return wrong(format!(
+                "segment={} is not possible: use 8KiB to 4GiB",
+                self.segment
+            ));
+        }
+        if self.max_record.0 == 0 || self.max_record.0 > frame::MAX_BODY as u64 {
+            return wrong(format!(
+                "max_record={} is not possible: use 1B to 1GiB",
+                self.max_record
+            ));
+        }
+        if self.durability == FileDurability::Interval(Duration::ZERO) {
+            return wrong("durability=interval:0s is not possible: use each".into());
+        }
+        Ok(self)
+    }
+}
+
+impl From<&FileConfig> for Config {
+    fn from(config: &FileConfig) -> Self {
+        Self::new()
+            .with("path", config.path.to_string_lossy())
+            .with("durability", config.durability.to_string())
+            .with("segment", config.segment.to_string())
+            .with("max_record", config.max_record.to_string())
+            .with("damage", config.damage.to_string())
+    }
+}

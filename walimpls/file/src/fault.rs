@@ -1,0 +1,78 @@
+//! Errors that name the file, the place and the way out.
+
+use std::io;
+use std::path::Path;
+
+use walx_core::{Error, ErrorKind};
+
+/// What the operating system refused.
+pub(crate) fn refused(what: &'static str, path: &Path, error: io::Error) -> Error {
+    let (kind, way_out) = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
+            ErrorKind::Denied,
+            "give this user the right to write there, or open read-only",
+        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (
+            ErrorKind::Unavailable,
+            "make room on the disk, then open again",
+        ),
+        _ => (ErrorKind::Unavailable, "look at the disk, then open again"),
+    };
+    Error::new(kind, format!("{what} was refused; {way_out}"))
+        .with_context("file", path.display())
+        .with_source(error)
+}
+
+/// Damage at a place of a file. The text stands in errors and in what salvaging scanners report.
+#[derive(Clone, Debug)]
+pub(crate) struct Damage {
+    pub(crate) file: String,
+    pub(crate) offset: u64,
+    pub(crate) what: String,
+}
+
+impl Damage {
+    pub(crate) fn new(path: &Path, offset: u64, what: impl Into<String>) -> Self {
+        Self {
+            file: path.display().to_string(),
+            offset,
+            what: what.into(),
+        }
+    }
+
+    /// One line, for a salvaging reader.
+    pub(crate) fn text(&self) -> String {
+        format!("{} at {}: {}", self.file, self.offset, self.what)
+    }
+
+    /// The error, for a strict one.
+    pub(crate) fn error(&self) -> Error {
+        Error::new(
+            ErrorKind::Corrupt,
+            format!(
+                "{}; restore the file, or open with damage=salvage to read the rest",
+                self.what
+            ),
+        )
+        .with_context("file", &self.file)
+        .with_context("offset", self.offset)
+    }
+}
+
+/// A format of a newer version.
+pub(crate) fn newer(path: &Path, offset: u64, what: &str) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("{what} is not known to this walx; use a newer one"),
+    )
+    .with_context("file", path.display())
+    .with_context("offset", offset)
+}
+
+/// A piece of state was left by a thread that panicked.
+pub(crate) fn broken() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "a thread of the store ended in a panic; open again, and report it",
+    )
+}

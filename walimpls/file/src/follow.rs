@@ -1,0 +1,185 @@
+//! Reading a store whose writer lives in another process, or nowhere. Nothing is created or changed.
+
+use std::path::PathBuf;
+
+use walx_core::{ChannelName, Error, ErrorKind, Result};
+
+use crate::acked::Acked;
+use crate::config::FileConfig;
+use crate::cursor::Cursor;
+use crate::fault;
+use crate::locate::View;
+use crate::lock;
+use crate::manifest::Manifest;
+use crate::segment::{self, Found, Segment};
+use crate::setting::FileDamage;
+use crate::survey::{Look, Survey};
+use crate::walk;
+
+/// How far one reader may read.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    dir: PathBuf,
+    damage: FileDamage,
+    uuid: [u8; 16],
+    horizon: u64,
+    /// The last segment and its size when it was last looked at without a writer.
+    seen: Option<(u64, u64)>,
+}
+
+impl Follower {
+    /// Goes on from what another source gave.
+    pub(crate) fn new(dir: PathBuf, config: &FileConfig, uuid: [u8; 16], horizon: u64) -> Self {
+        Self {
+            dir,
+            damage: config.damage,
+            uuid,
+            horizon,
+            seen: None,
+        }
+    }
+
+    /// How far may be read now.
+    pub(crate) fn horizon(&mut self, cursor: &Cursor) -> Result<u64> {
+        if cursor.serial() < self.horizon {
+            return Ok(self.horizon);
+        }
+        let look = lock::Look::at(&self.dir)?;
+        let horizon = match &look {
+            lock::Look::Held => self.with_writer(cursor)?,
+            lock::Look::Free { .. } => self.without_writer()?,
+        };
+        self.horizon = self.horizon.max(horizon);
+        Ok(self.horizon)
+    }
+
+    fn with_writer(&mut self, cursor: &Cursor) -> Result<u64> {
+        self.seen = None;
+        match (Acked::load(&self.dir, self.uuid), cursor.place()) {
+            (Some(acked), _) => Ok(acked.evidence()),
+            // Without ACKED, what the writer wrote into its frames is all that can be known.
+            (None, Some((segment, spot))) => walk::acked_behind(segment, spot.offset),
+            (None, None) => Ok(0),
+        }
+    }
+
+    /// All that is sound, once it is synced. The lock is held, shared, meanwhile.
+    fn without_writer(&mut self) -> Result<u64> {
+        let last = segment::list(&self.dir)
+            .ok()
+            .and_then(|numbers| numbers.last().copied());
+        let size = |number| {
+            std::fs::metadata(segment::path(&self.dir, number)).map_or(0, |meta| meta.len())
+        };
+        let now = last.map(|number| (number, size(number)));
+        if now.is_some() && now == self.seen {
+            return Ok(self.horizon);
+        }
+        let horizon = match look(&self.dir, self.damage, false)? {
+            Some(survey) if survey.manifest.uuid() == self.uuid => survey.horizon,
+            _ => self.horizon,
+        };
+        self.seen = now;
+        Ok(horizon)
+    }
+}
+
+/// What there is to read.
+pub(crate) struct Readable {
+    pub(crate) uuid: [u8; 16],
+    pub(crate) channel: u32,
+    pub(crate) view: View,
+    pub(crate) horizon: u64,
+}
+
+/// Looks at a channel from outside.
+///
+/// # Errors
+/// `NotFound` where there is no such store or channel.
+pub(crate) fn readable(config: &FileConfig, channel: &ChannelName) -> Result<Readable> {
+    let held = lock::Look::at(&config.path)?;
+    let live = matches!(held, lock::Look::Held);
+    let survey = look(&config.path, config.damage, live)?;
+    drop(held);
+    let survey = survey.ok_or_else(|| missing(config, channel))?;
+    let (number, line) = survey
+        .manifest
+        .channel(channel)
+        .ok_or_else(|| missing(config, channel))?;
+    let newest = survey
+        .last
+        .as_ref()
+        .and_then(|last| last.summary.channels.get(&number).copied());
+    let view = View {
+        first: survey.manifest.first_segment.unwrap_or_default(),
+        from: line.from,
+        end: newest.map_or(0, |span| span.end),
+        active: survey
+            .last
+            .as_ref()
+            .map(|last| (last.segment.header.number, last.summary.clone())),
+        sealed: survey.sealed.clone(),
+    };
+    Ok(Readable {
+        uuid: survey.manifest.uuid(),
+        channel: number,
+        view,
+        horizon: survey.horizon,
+    })
+}
+
+/// Without a writer, what was read may be in the system's memory only; it is synced before it is handed out.
+fn look(dir: &std::path::Path, damage: FileDamage, live: bool) -> Result<Option<Survey>> {
+    let survey = Survey::look(
+        dir,
+        Look {
+            damage,
+            live,
+            writable: false,
+        },
+    )?;
+    if let Some(last) = survey.as_ref().and_then(|survey| survey.last.as_ref())
+        && !live
+    {
+        let path = &last.segment.path;
+        last.segment
+            .file
+            .sync_data()
+            .map_err(|error| fault::refused("syncing the tail", path, error))?;
+    }
+    Ok(survey)
+}
+
+/// The first number of a channel that is not truncated, as the manifest says now.
+pub(crate) fn from(config: &FileConfig, channel: u32) -> Result<(u64, Option<u64>)> {
+    let manifest = Manifest::load(&config.path)?.unwrap_or_default();
+    let from = manifest.channels.get(&channel).map_or(0, |line| line.from);
+    Ok((from, manifest.first_segment))
+}
+
+/// Whether a segment is there now.
+pub(crate) fn is_there(config: &FileConfig, uuid: [u8; 16], number: u64) -> Result<bool> {
+    Ok(matches!(
+        Segment::find(&config.path, uuid, number, false)?,
+        Found::Segment(_)
+    ))
+}
+
+/// The names of all channels.
+pub(crate) fn names(config: &FileConfig) -> Result<Vec<String>> {
+    let manifest = Manifest::load(&config.path)?.unwrap_or_default();
+    Ok(manifest
+        .channels
+        .into_values()
+        .map(|line| line.name)
+        .collect())
+}
+
+/// There is no such channel.
+pub(crate) fn missing(config: &FileConfig, channel: &ChannelName) -> Error {
+    let text = format!(
+        "{} has no such channel; open it for writing to create it",
+        config.path.display()
+    );
+    Error::new(ErrorKind::NotFound, text).with_channel(channel)
+}

@@ -1,0 +1,127 @@
+//! What readers and writers of a channel have in common: starting a scan, telling the bounds.
+
+use std::sync::Arc;
+
+use walx_core::{Bounds, ChannelName, Result};
+use walx_impls::{ScanOptions, Start};
+
+use crate::config::FileConfig;
+use crate::cursor::Cursor;
+use crate::follow::{self, Follower, Readable};
+use crate::id::{id, number};
+use crate::locate::{Target, View};
+use crate::shared::Shared;
+use crate::source::{Reader, Source, lost};
+
+/// What there is of a channel: in the store of this process, or else in the files.
+fn readable(
+    config: &FileConfig,
+    name: &ChannelName,
+    owner: Option<(&Shared, u32)>,
+) -> Result<Readable> {
+    let Some((shared, channel)) = owner.filter(|(shared, _)| !shared.is_over()) else {
+        return follow::readable(config, name);
+    };
+    let (from, end) = shared.kept(channel)?;
+    let log = shared.log()?;
+    let active = Some((log.active.header.number, log.summary.clone()));
+    let view = View {
+        first: log.first,
+        sealed: log.sealed.clone(),
+        active,
+        from,
+        end,
+    };
+    let horizon = log.spot.serial;
+    Ok(Readable {
+        uuid: shared.uuid,
+        channel,
+        view,
+        horizon,
+    })
+}
+
+/// What is kept of a channel.
+pub(crate) fn bounds(
+    config: &FileConfig,
+    name: &ChannelName,
+    owner: Option<(&Shared, u32)>,
+) -> Result<Bounds> {
+    let (from, end) = match owner.filter(|(shared, _)| !shared.is_over()) {
+        Some((shared, channel)) => shared.kept(channel)?,
+        None => {
+            let view = follow::readable(config, name)?.view;
+            (view.from, view.end)
+        }
+    };
+    Ok(if from < end {
+        Bounds::new(Some(id(from)), Some(id(end - 1)))
+    } else {
+        Bounds::default()
+    })
+}
+
+/// A reader at the start asked for.
+pub(crate) fn start(
+    config: &FileConfig,
+    name: &ChannelName,
+    owner: Option<(Arc<Shared>, u32)>,
+    start: Start,
+    options: &ScanOptions,
+) -> Result<Reader> {
+    let there = readable(
+        config,
+        name,
+        owner
+            .as_ref()
+            .map(|(shared, channel)| (&**shared, *channel)),
+    )?;
+    let View { from, end, .. } = there.view;
+    let kept = |at: u64| {
+        if at < from {
+            Err(lost((from < end).then(|| id(from))))
+        } else {
+            Ok(Target::Number(at))
+        }
+    };
+    let target = match start {
+        Start::Earliest => Target::Number(from),
+        Start::At(at) => kept(number(at)?)?,
+        Start::After(at) => kept(number(at)?.saturating_add(1))?,
+        Start::Last(count) => Target::Number(end.saturating_sub(count).max(from)),
+        Start::Near(mark) => Target::Mark(mark),
+    };
+    let place = there
+        .view
+        .locate(&config.path, there.uuid, there.channel, target)?;
+    let next = match target {
+        Target::Number(next) => next,
+        Target::Mark(_) => place.number.unwrap_or_default().max(from),
+    };
+    let budget = options.read_ahead_bytes.max(1);
+    let at = (place.segment, place.spot, next);
+    let cursor = Cursor::new(
+        config.path.clone(),
+        there.uuid,
+        there.channel,
+        config.damage,
+        budget,
+        at,
+    );
+    let source = match owner.filter(|(shared, _)| !shared.is_over()) {
+        Some((shared, _)) => Source::Owner(shared),
+        None => Source::Files(Follower::new(
+            config.path.clone(),
+            config,
+            there.uuid,
+            there.horizon,
+        )),
+    };
+    Ok(Reader {
+        config: config.clone(),
+        uuid: there.uuid,
+        channel: there.channel,
+        source,
+        cursor,
+    })
+}

@@ -1,0 +1,271 @@
+//! Making a store ready for its writer: what a crash left is cut off, what is kept is synced, a new store is made.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use walx_core::Result;
+use walx_utility::random;
+
+use crate::acked::Acked;
+use crate::config::FileConfig;
+use crate::disk::Disk;
+use crate::fault;
+use crate::manifest::Manifest;
+use crate::segment::{self, BLOCK, CHUNK, Segment, SegmentHeader};
+use crate::summary::Summary;
+use crate::survey::{Last, LastEnd, Look, Sealed, Survey};
+use crate::walk::Spot;
+
+/// A store that is ready to be written.
+pub(crate) struct Ready {
+    pub(crate) manifest: Manifest,
+    pub(crate) sealed: Vec<Sealed>,
+    pub(crate) segment: Segment,
+    /// Where the next frame goes.
+    pub(crate) spot: Spot,
+    pub(crate) summary: Summary,
+}
+
+/// Recovers a store, or makes a new one. The caller has the lock.
+pub(crate) fn recover(dir: &Path, config: &FileConfig, disk: &dyn Disk) -> Result<Ready> {
+    let how = Look {
+        damage: config.damage,
+        live: false,
+        writable: true,
+    };
+    match Survey::look(dir, how)? {
+        Some(survey) if survey.manifest.first_segment.is_some() => {
+            Recovery { dir, disk }.run(survey)
+        }
+        Some(survey) => create(dir, disk, survey.manifest, survey.stub),
+        None => create(dir, disk, Manifest::new(uuid()), None),
+    }
+}
+
+fn uuid() -> [u8; 16] {
+    let mut uuid = [0; 16];
+    uuid[..8].copy_from_slice(&random::number().to_be_bytes());
+    uuid[8..].copy_from_slice(&random::number().to_be_bytes());
+    uuid
+}
+
+/// Makes the first segment of a store. The manifest names it only after it is synced, so that a first segment that
+/// is missing later is damage.
+fn create(dir: &Path, disk: &dyn Disk, mut manifest: Manifest, stub: Option<u64>) -> Result<Ready> {
+    if let Some(number) = stub {
+        remove(dir, number)?;
+    }
+    manifest.store(dir)?;
+    let previous = Spot {
+        offset: BLOCK,
+        serial: 0,
+        chain: Some(0),
+    };
+    let segment = new_segment(dir, disk, manifest.uuid(), 0, 0, previous)?;
+    manifest.first_segment = Some(0);
+    manifest.store(dir)?;
+    let spot = Spot::start(&segment);
+    Ok(Ready {
+        manifest,
+        sealed: Vec::new(),
+        segment,
+        spot,
+        summary: Summary::default(),
+    })
+}
+
+/// Makes a segment and syncs it and its name.
+pub(crate) fn new_segment(
+    dir: &Path,
+    disk: &dyn Disk,
+    uuid: [u8; 16],
+    number: u64,
+    first_serial: u64,
+    previous: Spot,
+) -> Result<Segment> {
+    let header = SegmentHeader {
+        uuid,
+        number,
+        epoch: random::number(),
+        first_serial,
+        previous_end: previous.serial,
+        previous_crc: previous.chain.unwrap_or_default(),
+    };
+    let path = segment::path(dir, number);
+    let make = || {
+        let file = disk.create(&path)?;
+        disk.write(&file, &header.encode(), 0)?;
+        disk.sync(&file)?;
+        disk.sync_dir(dir)?;
+        Ok(file)
+    };
+    let file = make().map_err(|error| fault::refused("making a segment", &path, error))?;
+    Ok(Segment {
+        header,
+        file: Arc::new(file),
+        path: path.into(),
+    })
+}
+
+struct Recovery<'a> {
+    dir: &'a Path,
+    disk: &'a dyn Disk,
+}
+
+impl Recovery<'_> {
+    fn run(&self, mut survey: Survey) -> Result<Ready> {
+        let first = survey.manifest.first_segment.unwrap_or_default();
+        self.remove_truncated(first)?;
+        if let Some(stub) = survey.stub {
+            remove(self.dir, stub)?;
+            survey.highest = survey.last.as_ref().map(|last| last.segment.header.number);
+        }
+        let end = survey.end_serial();
+        let mut sealed = std::mem::take(&mut survey.sealed);
+        let (segment, spot, summary) = match survey.last.take() {
+            Some(last) if last.end != LastEnd::Damaged && last.spot.serial >= survey.floor => {
+                self.adopt(&last, survey.acked.as_ref(), &survey.manifest)?;
+                (last.segment, last.spot, last.summary)
+            }
+            // Damaged bytes stay as they are: the log goes on in the next segment, at a serial never given out.
+            last => {
+                let number = survey.highest.map_or(first, |highest| highest + 1);
+                let previous = last.as_ref().map_or(
+                    Spot {
+                        offset: BLOCK,
+                        serial: end,
+                        chain: Some(0),
+                    },
+                    |l| l.spot,
+                );
+                let floor = end.max(survey.floor);
+                let segment = new_segment(
+                    self.dir,
+                    self.disk,
+                    survey.manifest.uuid(),
+                    number,
+                    floor,
+                    previous,
+                )?;
+                let carry = last.map_or_else(Summary::default, |last| {
+                    self.seal_as_it_is(last, &mut sealed)
+                });
+                let spot = Spot::start(&segment);
+                (segment, spot, carry.following(floor))
+            }
+        };
+        self.floors(&mut survey, end, spot.serial, &summary)?;
+        Ok(Ready {
+            manifest: survey.manifest,
+            sealed,
+            segment,
+            spot,
+            summary,
+        })
+    }
+
+    /// Truncated segments whose removal a crash cut short.
+    fn remove_truncated(&self, first: u64) -> Result<()> {
+        let refused = |error| fault::refused("listing the segments", self.dir, error);
+        for number in segment::list(self.dir).map_err(refused)? {
+            if number < first {
+                remove(self.dir, number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the last segment at the end of what is sound, and makes sure that this is on the disk: what was read may
+    /// have been in memory only, and after a sync that failed a second one may claim success, so it is written anew.
+    fn adopt(&self, last: &Last, acked: Option<&Acked>, manifest: &Manifest) -> Result<()> {
+        let (path, file, end) = (&last.segment.path, &last.segment.file, last.spot.offset);
+        if last.end == LastEnd::Torn {
+            let len = last.segment.len()?;
+            tracing::warn!(
+                file = %path.display(),
+                offset = end,
+                bytes = len.saturating_sub(end),
+                "the writer ended within a write that was never acknowledged; its bytes are cut off"
+            );
+            let cut = file.set_len(end).and_then(|()| file.sync_all());
+            cut.map_err(|error| fault::refused("cutting a torn tail off", path, error))?;
+        }
+        // Of the last frame only padding may be missing.
+        let pad = || {
+            if file.metadata()?.len() < end {
+                file.set_len(end)
+            } else {
+                Ok(())
+            }
+        };
+        pad().map_err(|error| fault::refused("syncing the tail", path, error))?;
+        let number = last.segment.header.number;
+        let sealed = manifest
+            .clean
+            .filter(|seal| seal.segment == number)
+            .map_or(BLOCK, |seal| seal.offset);
+        let acked = acked
+            .filter(|acked| acked.segment == number)
+            .map_or(BLOCK, |acked| acked.offset);
+        let from = sealed.max(acked).clamp(BLOCK, end);
+        self.write_anew(file, from, end)
+            .map_err(|error| fault::refused("syncing the tail", path, error))
+    }
+
+    fn write_anew(&self, file: &File, mut from: u64, end: u64) -> std::io::Result<()> {
+        let mut buffer = vec![0; CHUNK];
+        while from < end {
+            let part = &mut buffer[..CHUNK.min((end - from) as usize)];
+            file.read_exact_at(part, from)?;
+            self.disk.write(file, part, from)?;
+            from += part.len() as u64;
+        }
+        self.disk.sync(file)
+    }
+
+    fn seal_as_it_is(&self, last: Last, sealed: &mut Vec<Sealed>) -> Summary {
+        let summary = Arc::new(last.summary);
+        sealed.push(Sealed {
+            number: last.segment.header.number,
+            end_serial: last.spot.serial,
+            summary: Some(Arc::clone(&summary)),
+        });
+        summary.as_ref().clone()
+    }
+
+    /// No number that was given out is given out again, even where its record is lost.
+    fn floors(&self, survey: &mut Survey, end: u64, serial: u64, summary: &Summary) -> Result<()> {
+        let given = survey
+            .acked
+            .map_or(0, |acked| acked.acked)
+            .max(survey.floor);
+        // Any of the lost records may have been of this channel, unless a clean close wrote down how far it was.
+        let lost = given.saturating_sub(end) + survey.holes;
+        let manifest = &mut survey.manifest;
+        let lost = if manifest.clean.is_some_and(|seal| seal.serial >= given) {
+            0
+        } else {
+            lost
+        };
+        for (number, line) in &mut manifest.channels {
+            let seen = summary.channels.get(number).map_or(0, |span| span.end);
+            line.next = line.next.max(seen + lost);
+        }
+        manifest.floor = manifest.floor.max(serial);
+        manifest.clean = None;
+        manifest.store(self.dir)
+    }
+}
+
+/// Removes a segment's file.
+pub(crate) fn remove(dir: &Path, number: u64) -> Result<()> {
+    let path = segment::path(dir, number);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(fault::refused("removing a segment", &path, error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,139 @@
+//! Where a reader learns what it may read: from the store in this process, or from the files.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use walx_core::{Error, ErrorKind, MessageId, Result};
+use walx_impls::Scanned;
+use walx_utility::clock;
+
+use crate::config::FileConfig;
+use crate::cursor::{Cursor, Step};
+use crate::fault::Damage;
+use crate::follow::{self, Follower};
+use crate::id::id;
+use crate::segment;
+use crate::setting::FileDamage;
+use crate::shared::Shared;
+
+/// How often a reader in another process looks for more.
+const POLL: Duration = Duration::from_millis(5);
+
+pub(crate) enum Source {
+    /// The store in this process.
+    Owner(Arc<Shared>),
+    /// The files alone.
+    Files(Follower),
+}
+
+/// A reader: what it may read, and where it stands. Everything but [`wait`](Self::wait) may block.
+pub(crate) struct Reader {
+    pub(crate) config: FileConfig,
+    pub(crate) uuid: [u8; 16],
+    pub(crate) channel: u32,
+    pub(crate) source: Source,
+    pub(crate) cursor: Cursor,
+}
+
+impl Reader {
+    /// The next records; `None` where there are none yet.
+    pub(crate) fn read(&mut self) -> Result<Option<Vec<Scanned>>> {
+        loop {
+            if let Source::Owner(shared) = &self.source {
+                let over = shared.is_over();
+                let horizon = *shared.acked.borrow();
+                if over && self.cursor.serial() >= horizon {
+                    // The next writer may be another process; the files tell.
+                    let dir = self.config.path.clone();
+                    self.source =
+                        Source::Files(Follower::new(dir, &self.config, self.uuid, horizon));
+                }
+            }
+            let horizon = match &mut self.source {
+                Source::Owner(shared) => {
+                    let (from, end) = shared.kept(self.channel)?;
+                    if self.cursor.next < from {
+                        return Err(lost((from < end).then(|| id(from))));
+                    }
+                    *shared.acked.borrow()
+                }
+                Source::Files(follower) => follower.horizon(&self.cursor)?,
+            };
+            match self.cursor.step(horizon)? {
+                Step::Items(items) => return Ok(Some(items)),
+                Step::Tail => return Ok(None),
+                Step::Missing(number) => {
+                    if let Some(outcome) = self.missing(number)? {
+                        return Ok(outcome);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A segment is not there: truncated, or lost. `None` where reading goes on elsewhere.
+    #[expect(
+        clippy::option_option,
+        reason = "go on, or an answer, which may be that there is nothing yet"
+    )]
+    fn missing(&mut self, number: u64) -> Result<Option<Option<Vec<Scanned>>>> {
+        let (from, first) = follow::from(&self.config, self.channel)?;
+        let first = first.unwrap_or_default();
+        if number < first {
+            if self.cursor.next < from {
+                return Err(lost(Some(id(from))));
+            }
+            self.move_to(first);
+            return Ok(None);
+        }
+        if follow::is_there(&self.config, self.uuid, number)? {
+            return Ok(None);
+        }
+        let later = segment::list(&self.config.path)
+            .unwrap_or_default()
+            .into_iter()
+            .find(|later| *later > number);
+        let damage = Damage::new(
+            &segment::path(&self.config.path, number),
+            0,
+            "the segment is missing, or its header is damaged",
+        );
+        match (self.config.damage, later) {
+            (FileDamage::Strict, _) => Err(damage.error()),
+            (FileDamage::Salvage, None) => Ok(Some(None)),
+            (FileDamage::Salvage, Some(later)) => {
+                self.move_to(later);
+                Ok(Some(Some(vec![Scanned::Damage(damage.text())])))
+            }
+        }
+    }
+
+    fn move_to(&mut self, segment: u64) {
+        let start = (segment, None, self.cursor.next);
+        self.cursor = self.cursor.moved(start);
+    }
+
+    /// Waits until there may be more.
+    pub(crate) async fn wait(&mut self) {
+        match &self.source {
+            Source::Owner(shared) => {
+                let serial = self.cursor.serial();
+                let mut acked = shared.acked.subscribe();
+                // A store that is over wakes everybody, too.
+                let _ = acked
+                    .wait_for(|acked| *acked > serial || shared.is_over())
+                    .await;
+            }
+            Source::Files(_) => clock::sleep(POLL).await,
+        }
+    }
+}
+
+/// What comes next is no longer kept.
+pub(crate) fn lost(earliest: Option<MessageId>) -> Error {
+    let text = match earliest {
+        Some(id) => format!("the records here were truncated; the earliest one kept is {id}"),
+        None => "the records here were truncated, and none are left".to_owned(),
+    };
+    Error::new(ErrorKind::PositionLost { earliest }, text)
+}

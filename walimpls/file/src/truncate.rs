@@ -1,0 +1,104 @@
+//! Forgetting records: the mark at once, space by whole segments.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use walx_core::{Error, ErrorKind, MessageId, Result};
+
+use crate::footer;
+use crate::recover;
+use crate::segment::{Found, Segment};
+use crate::store::Store;
+use crate::summary::Span;
+use crate::survey::Sealed;
+
+impl Store {
+    /// Drops a channel's records up to and including `id`: the mark at once, space by whole segments.
+    pub(crate) fn truncate(&self, channel: u32, id: MessageId) -> Result<()> {
+        let number = crate::id::number(id)?;
+        let mut table = self.table()?;
+        if table.closed {
+            return Err(Error::new(
+                ErrorKind::Closed,
+                "the store was closed; open it again",
+            ));
+        }
+        if self.shared.is_poisoned() {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the store failed before; open the channel again",
+            ));
+        }
+        let (_, end) = self.shared.kept(channel)?;
+        if number >= end {
+            let text =
+                format!("{id} lies beyond the newest record; truncate up to one that was appended");
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        let line = table.manifest.channels.get(&channel);
+        if line.is_some_and(|line| line.from > number) {
+            return Ok(());
+        }
+        let mut marks: HashMap<u32, u64> = table
+            .manifest
+            .channels
+            .iter()
+            .map(|(channel, line)| (*channel, line.from))
+            .collect();
+        marks.insert(channel, number + 1);
+        let sealed = self.shared.log()?.sealed.clone();
+        let dropped = self.droppable(&sealed, &marks)?;
+        let first = sealed.get(dropped).map(|segment| segment.number);
+        let first = match first {
+            Some(first) => first,
+            None => self.shared.log()?.active.header.number,
+        };
+        self.write(&mut table, |manifest| {
+            if let Some(line) = manifest.channels.get_mut(&channel) {
+                line.from = number + 1;
+            }
+            if dropped > 0 {
+                manifest.first_segment = Some(first);
+            }
+        })?;
+        let mut log = self.shared.log()?;
+        if dropped > 0 {
+            log.first = first;
+        }
+        log.from.insert(channel, number + 1);
+        log.sealed
+            .retain(|segment| segment.number >= first || dropped == 0);
+        drop(log);
+        // Durably forgotten before, so that a crash leaves files too many, never too few.
+        sealed[..dropped]
+            .iter()
+            .try_for_each(|segment| recover::remove(&self.shared.dir, segment.number))
+    }
+
+    /// How many of the first segments hold nothing that is kept.
+    fn droppable(&self, sealed: &[Sealed], marks: &HashMap<u32, u64>) -> Result<usize> {
+        for (at, segment) in sealed.iter().enumerate() {
+            let summary = match &segment.summary {
+                Some(summary) => Arc::clone(summary),
+                None => {
+                    let found =
+                        Segment::find(&self.shared.dir, self.shared.uuid, segment.number, false)?;
+                    let Found::Segment(found) = found else {
+                        return Ok(at);
+                    };
+                    let Some((_, _, summary)) = footer::read(&found)? else {
+                        return Ok(at);
+                    };
+                    Arc::new(summary)
+                }
+            };
+            let passed = |(channel, span): (&u32, &Span)| {
+                span.records == 0 || marks.get(channel).is_some_and(|from| *from >= span.end)
+            };
+            if !summary.channels.iter().all(passed) {
+                return Ok(at);
+            }
+        }
+        Ok(sealed.len())
+    }
+}

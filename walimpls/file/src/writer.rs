@@ -1,0 +1,269 @@
+//! The writer: one thread a store. It takes all that waits, writes it, syncs once, and tells those who wait.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use walx_core::{Error, ErrorKind};
+use walx_utility::clock;
+
+use crate::acked::{Acked, AckedFile};
+use crate::fault;
+use crate::footer;
+use crate::frame::{ALIGN, FrameHeader, HEADER, kind};
+use crate::group::Group;
+use crate::recover::new_segment;
+use crate::segment::{BLOCK, Segment};
+use crate::setting::FileDurability;
+use crate::shared::Shared;
+use crate::staging::Work;
+use crate::survey::Sealed;
+use crate::walk::Spot;
+
+/// How much is put together before it is written without waiting for more.
+const FLUSH: usize = 8 << 20;
+
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    segment: Segment,
+    /// Where the next frame goes.
+    spot: Spot,
+    /// What was put together and isn't written yet; it ends at the spot.
+    buffer: Vec<u8>,
+    /// Groups that may be written, each with the offset of its frame.
+    pending: Vec<(Group, u64)>,
+    acked: Acked,
+    acked_file: AckedFile,
+    /// When the next sync is due; `None` where all is synced.
+    due: Option<clock::Instant>,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        segment: Segment,
+        spot: Spot,
+        acked: Acked,
+        file: AckedFile,
+    ) -> Self {
+        let (buffer, pending) = (Vec::new(), Vec::new());
+        Self {
+            shared,
+            segment,
+            spot,
+            buffer,
+            pending,
+            acked,
+            acked_file: file,
+            due: None,
+        }
+    }
+
+    /// Works until the stage ends, or something is refused.
+    pub(crate) fn run(mut self) {
+        loop {
+            let patience = match self.shared.config.durability {
+                FileDurability::Interval(_) => self
+                    .due
+                    .map(|due| due.saturating_duration_since(clock::now())),
+                FileDurability::Each | FileDurability::Os => None,
+            };
+            let mut groups = Vec::new().into_iter();
+            let outcome = match self
+                .shared
+                .stage
+                .take(patience.map(|patience| patience.max(Duration::from_micros(50))))
+            {
+                Work::Groups(taken) => {
+                    groups = taken.into_iter();
+                    self.round(&mut groups)
+                }
+                Work::Late => Ok(()),
+                Work::End => break,
+            };
+            if let Err(error) = outcome.and_then(|()| self.sync_if_due()) {
+                return self.poison(error, groups);
+            }
+        }
+        if self.due.is_some()
+            && let Err(error) = self.sync()
+        {
+            self.poison(error, Vec::new().into_iter());
+        }
+    }
+
+    fn round(&mut self, groups: &mut std::vec::IntoIter<Group>) -> Result<(), Error> {
+        while let Some(group) = groups.as_slice().first() {
+            let stride =
+                ((HEADER + group.dir.len() + group.body.len()) as u64).next_multiple_of(ALIGN);
+            if self.spot.offset > BLOCK && self.spot.offset + stride > self.shared.config.segment.0
+            {
+                self.rotate()?;
+            }
+            if let Some(group) = groups.next() {
+                self.put(group, stride);
+            }
+            if self.buffer.len() >= FLUSH {
+                self.flush()?;
+            }
+        }
+        self.flush()?;
+        match self.shared.config.durability {
+            FileDurability::Each => self.sync()?,
+            FileDurability::Interval(every) => {
+                _ = self.due.get_or_insert_with(|| clock::now() + every)
+            }
+            FileDurability::Os => _ = self.due.get_or_insert_with(clock::now),
+        }
+        self.publish();
+        Ok(())
+    }
+
+    /// Puts a group's frame into the buffer.
+    fn put(&mut self, group: Group, stride: u64) {
+        let mut header = FrameHeader::new(
+            kind::RECORDS,
+            &group.dir,
+            group.body.len(),
+            group.records.len() as u32,
+        );
+        header.previous = self.spot.chain.unwrap_or_default();
+        header.first_serial = group.first_serial;
+        header.acked = self.acked.durable;
+        let start = self.buffer.len();
+        self.buffer
+            .extend_from_slice(&header.encode(self.segment.header.seed(), self.spot.offset));
+        self.buffer.extend_from_slice(&group.dir);
+        self.buffer.extend_from_slice(&group.body);
+        self.buffer.resize(start + stride as usize, 0);
+        self.pending.push((group, self.spot.offset));
+        self.spot = self.spot.behind(&header);
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let at = self.spot.offset - self.buffer.len() as u64;
+        let outcome = self.shared.disk.write(&self.segment.file, &self.buffer, at);
+        self.buffer.clear();
+        // A large record must not keep its memory for ever.
+        self.buffer.shrink_to(FLUSH);
+        outcome.map_err(|error| self.refused("writing to the log", error))
+    }
+
+    fn sync(&mut self) -> Result<(), Error> {
+        let outcome = self.shared.disk.sync(&self.segment.file);
+        outcome.map_err(|error| self.refused("syncing the log", error))?;
+        self.due = None;
+        self.acked.durable = self.spot.serial;
+        self.acked.segment = self.segment.header.number;
+        self.acked.offset = self.spot.offset;
+        Ok(())
+    }
+
+    fn sync_if_due(&mut self) -> Result<(), Error> {
+        let interval = matches!(self.shared.config.durability, FileDurability::Interval(_));
+        if interval && self.due.is_some_and(|due| due <= clock::now()) {
+            self.sync()?;
+            self.tell();
+        }
+        Ok(())
+    }
+
+    /// What is pending is acknowledged: readers see it, and those who wait are told.
+    fn publish(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        self.acked.acked = self.spot.serial;
+        self.shared.publish(&pending, self.spot);
+        self.tell();
+        for (group, _) in pending {
+            group.done.complete(Ok(()));
+        }
+    }
+
+    fn tell(&mut self) {
+        if let Err(error) = self.acked_file.write(&self.acked) {
+            // It stays true, but falls behind: readers in other processes see appends later.
+            tracing::warn!(directory = %self.shared.dir.display(), %error, "ACKED could not be written");
+        }
+    }
+
+    /// Goes on in a new segment. The old one is synced before, whatever the durability, so that damage in it is never
+    /// taken for a torn tail; its footer comes last, so that a sealed segment without a successor is damage.
+    fn rotate(&mut self) -> Result<(), Error> {
+        self.flush()?;
+        self.sync()?;
+        self.publish();
+        let shared = Arc::clone(&self.shared);
+        let number = self.segment.header.number + 1;
+        let uuid = self.segment.header.uuid;
+        let next = new_segment(
+            &shared.dir,
+            shared.disk.as_ref(),
+            uuid,
+            number,
+            self.spot.serial,
+            self.spot,
+        )?;
+        let summary = shared.log()?.summary.clone();
+        let footer = footer::encode(&summary, &self.segment, self.spot, self.acked.durable);
+        let written = shared
+            .disk
+            .write(&self.segment.file, &footer, self.spot.offset);
+        let sealed = written.and_then(|()| shared.disk.sync(&self.segment.file));
+        if let Err(error) = &sealed {
+            // Nothing is lost: who finds no footer reads the segment.
+            tracing::warn!(file = %self.segment.path.display(), %error, "a footer could not be written");
+        }
+        let header = &self.segment.header;
+        let old = Sealed {
+            number: header.number,
+            end_serial: self.spot.serial,
+            summary: sealed.is_err().then(|| Arc::new(summary)),
+        };
+        self.segment = next;
+        self.spot = Spot::start(&self.segment);
+        self.acked.segment = number;
+        self.acked.offset = self.spot.offset;
+        shared.rotated(old, self.segment.clone(), self.spot)
+    }
+
+    fn refused(&self, what: &'static str, error: io::Error) -> Error {
+        fault::refused(what, &self.segment.path, error)
+    }
+
+    /// Nothing more is written, ever: only recovery finds out what is there. A sync that failed is never tried again,
+    /// because the system may have dropped what it could not write.
+    fn poison(&mut self, error: Error, rest: std::vec::IntoIter<Group>) {
+        tracing::error!(directory = %self.shared.dir.display(), %error, "the store takes no more appends");
+        let later = Error::new(
+            ErrorKind::Unavailable,
+            "the store failed before; open the channel again",
+        )
+        .with_source(error.clone());
+        let staged = self.shared.poison(later);
+        for (group, _) in self.pending.drain(..) {
+            let text = "the write may have landed or not; open the channel again and scan";
+            group.done.complete(Err(
+                Error::new(ErrorKind::OutcomeUnknown, text).with_source(error.clone())
+            ));
+        }
+        for group in rest.chain(staged) {
+            let text = "a write before it was refused; open the channel again and append it again";
+            group.done.complete(Err(
+                Error::new(ErrorKind::NotWritten, text).with_source(error.clone())
+            ));
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// Also after a panic: nothing more is taken, and what was staged is told so as it is dropped.
+    fn drop(&mut self) {
+        drop(self.shared.stage.poison(Error::new(
+            ErrorKind::Unavailable,
+            "the writer ended; open the channel again",
+        )));
+    }
+}
