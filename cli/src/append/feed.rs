@@ -1,0 +1,185 @@
+use std::fmt;
+
+use tokio::sync::mpsc;
+
+use walx::{Place, Wal};
+
+use super::Flight;
+use super::source::{Batch, Item};
+use crate::exit::{Code, Failure};
+use crate::progress::Progress;
+use crate::signal::Signals;
+use crate::sink::{self, Sink};
+
+/// Appends on their way. With short lines the first limit holds, with long ones the second.
+const MAX_COUNT: usize = 16_384;
+const MAX_BYTES: usize = 16 << 20;
+
+/// Takes items from the reader, appends them, and hands out their places, until all of them are decided.
+pub(super) struct Feed<'a> {
+    wal: &'a dyn Wal,
+    /// None once no more is to be read.
+    batches: Option<mpsc::Receiver<Batch>>,
+    flight: Flight<u64>,
+    ids: Option<Sink>,
+    progress: Progress,
+    acknowledged: u64,
+    undecided: u64,
+    code: Code,
+    /// The failure of the first line that has one: what comes behind it is its consequence.
+    failure: Option<(u64, Failure)>,
+}
+
+impl<'a> Feed<'a> {
+    pub(super) fn new(
+        wal: &'a dyn Wal,
+        batches: mpsc::Receiver<Batch>,
+        ids: Option<Sink>,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            wal,
+            batches: Some(batches),
+            flight: Flight::new(MAX_COUNT, MAX_BYTES),
+            ids,
+            progress,
+            acknowledged: 0,
+            undecided: 0,
+            code: Code::Ok,
+            failure: None,
+        }
+    }
+
+    /// The first failure ends the reading; what is on its way is waited for all the same.
+    pub(super) async fn run(&mut self, signals: &mut Signals) -> Result<Code, Failure> {
+        while self.batches.is_some() || !self.flight.is_empty() {
+            let ids_full = self.ids.as_ref().is_some_and(Sink::is_full);
+            tokio::select! {
+                biased;
+                code = signals.next() => if self.stopped_twice(code) { break },
+                landed = self.flight.landed(), if !ids_full => landed.into_iter().for_each(|it| self.land(it)),
+                written = flush(&mut self.ids) => self.wrote(written),
+                batch = next(&mut self.batches), if self.flight.has_room() => self.take(batch),
+            }
+            self.progress
+                .show(|| format!("{} records appended", self.acknowledged));
+        }
+        self.undecided += self.flight.len() as u64;
+        self.finish(signals).await;
+        self.progress.clear();
+        match self.failure.take() {
+            Some((_, failure)) => Err(failure),
+            None => Ok(self.code),
+        }
+    }
+
+    /// How many records are safe, for people.
+    pub(super) fn report(&self) -> impl fmt::Display + use<> {
+        let unknown = match self.undecided {
+            0 => String::new(),
+            more => format!(", {more} more may have been appended"),
+        };
+        format!("appended {} records{unknown}", self.acknowledged)
+    }
+
+    fn take(&mut self, batch: Option<Batch>) {
+        let Some(batch) = batch else {
+            self.batches = None;
+            return;
+        };
+        for Item { line, message } in batch.items {
+            if let Err(error) = self.flight.append(self.wal, message, line) {
+                return self.fail(line, Failure::from(error).at(format_args!("line {line}")));
+            }
+        }
+        if let Some(failure) = batch.failure {
+            self.fail(u64::MAX, failure);
+        }
+    }
+
+    fn land(&mut self, (line, outcome): (u64, walx::Result<Place>)) {
+        match outcome {
+            Ok(place) => {
+                self.acknowledged += 1;
+                if let Some(ids) = &mut self.ids {
+                    write_id(ids.buffer(), &place);
+                }
+            }
+            Err(error) => {
+                self.undecided += u64::from(error.kind() == walx::ErrorKind::OutcomeUnknown);
+                self.fail(line, Failure::from(error).at(format_args!("line {line}")));
+            }
+        }
+    }
+
+    /// Ends the reading.
+    fn fail(&mut self, line: u64, failure: Failure) {
+        self.batches = None;
+        if self.failure.as_ref().is_none_or(|(first, _)| line < *first) {
+            self.failure = Some((line, failure));
+        }
+    }
+
+    /// The reader of the ids may go away, as `head` does: nothing to complain about, but no reason to read on.
+    fn wrote(&mut self, written: std::io::Result<()>) {
+        let Err(error) = written else { return };
+        self.ids = None;
+        if !sink::is_gone(&error) {
+            self.fail(
+                u64::MAX,
+                Failure::new(
+                    Code::Unexpected,
+                    format!("the ids can't be written to stdout: {error}"),
+                ),
+            );
+        } else if self.batches.is_some() && self.code == Code::Ok {
+            self.code = Code::ClosedPipe;
+        }
+        self.batches = None;
+    }
+
+    /// The first signal ends the reading, the second one the waiting.
+    fn stopped_twice(&mut self, code: Code) -> bool {
+        self.batches = None;
+        let again = matches!(self.code, Code::Interrupted | Code::Terminated);
+        if again {
+            self.ids = None;
+        }
+        self.code = code;
+        again
+    }
+
+    /// Waits until the ids are written, or until a signal says that nobody reads them.
+    async fn finish(&mut self, signals: &mut Signals) {
+        let Some(ids) = &mut self.ids else { return };
+        tokio::select! {
+            biased;
+            code = signals.next() => self.code = code,
+            written = ids.finish() => self.wrote(written),
+        }
+    }
+}
+
+async fn next(batches: &mut Option<mpsc::Receiver<Batch>>) -> Option<Batch> {
+    match batches {
+        Some(batches) => batches.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn flush(ids: &mut Option<Sink>) -> std::io::Result<()> {
+    match ids {
+        Some(ids) => ids.flush().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn write_id(output: &mut Vec<u8>, place: &Place) {
+    use std::io::Write;
+    // A Vec takes every write. An id is letters, digits, '-' and ':', so it needs no escapes.
+    let _ = writeln!(
+        output,
+        r#"{{"lsn":{},"id":"{}","tick":{}}}"#,
+        place.lsn, place.id, place.tick
+    );
+}

@@ -1,0 +1,186 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use walx::{ChannelName, Position};
+
+use crate::{demo, exit, tail};
+
+/// One write-ahead log over any message system.
+#[derive(Debug, Parser)]
+#[command(name = "walx", version, max_term_width = 80, after_help = concat_help())]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+fn concat_help() -> String {
+    format!(
+        "Examples:\n  \
+         walx append file:./data orders < lines.txt\n  \
+         walx tail file:./data orders --follow\n\n\
+         stdout carries data only. RUST_LOG=info shows what walx does, on stderr.\n{}",
+        exit::HELP
+    )
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Append one record a line
+    Append(AppendArgs),
+    /// Print the records of a channel
+    Tail(TailArgs),
+    /// Kill writers for a while and prove that nothing is lost
+    Demo(DemoArgs),
+    #[command(hide = true)]
+    DemoWriter(WriterArgs),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A record is the bytes of a line as they are, without the newline. They need not
+be UTF-8; an empty line is a record, and so is a last line without newline.
+
+With --json a line is {\"payload\":TEXT,\"properties\":{NAME:TEXT,…}}; for bytes
+that are no text use \"payload_base64\":BASE64 and {NAME:{\"base64\":BASE64}}.
+What `walx tail --output json` prints can be appended again.
+
+At the end stderr says how many records were appended: also after an error (the
+records before the bad line are appended) and after Ctrl-C (130) or SIGTERM
+(143), which stop reading and wait for the records on their way. A second one
+ends without waiting. The exit code is 141 where the reader of --print-ids went
+away before all input was appended.
+
+Examples:
+  walx append 'file:./data?durability=each' orders lines.txt
+  producer | walx append file:./data orders --print-ids
+  walx append file:./data orders --json < records.jsonl")]
+pub(crate) struct AppendArgs {
+    #[command(flatten)]
+    pub(crate) at: Channel,
+    /// File to read; - is standard input
+    #[arg(default_value = "-")]
+    pub(crate) file: PathBuf,
+    /// Read JSON lines: payload and properties
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write {"lsn":N,"id":ID,"tick":N} to stdout for each durable record
+    #[arg(long)]
+    pub(crate) print_ids: bool,
+    /// Take the channel from an owner that did not release it
+    #[arg(long)]
+    pub(crate) take_over: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Positions:
+  earliest, latest   the first record kept; behind the last one
+  lsn:42             the record with this number, or the next one
+  id:file:00…2a      the record with this id
+  tick:N             the first record whose tick is at least N
+  time:2025-01-31T12:00:00Z   the first record of this time (UTC) or later
+  last:100           so many records before the end
+
+A hole in the log is a line on stderr, with json an object {\"gap\":{…}} on
+stdout. Where records were lost or are damaged the exit code is 9.
+
+json prints one object a line: lsn, id, tick, term, properties, payload. What is
+not UTF-8 stands in payload_base64, or as {\"base64\":…} in properties.
+
+Examples:
+  walx tail file:./data orders --from last:10 --output table
+  walx tail file:./data orders --from lsn:42 --count 1
+  walx tail file:./data orders --follow --output json")]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) at: Channel,
+    /// Where to start
+    #[arg(long, value_name = "POSITION", default_value = "earliest", value_parser = tail::position::parse)]
+    pub(crate) from: Position,
+    /// Wait for new records instead of ending at the present tail
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// End after this many records
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// raw: payload and a newline; json: an object a line; table: for people
+    #[arg(long, short, value_enum, default_value_t, hide_possible_values = true)]
+    pub(crate) output: Output,
+}
+
+/// How `tail` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    #[default]
+    Raw,
+    Json,
+    Table,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A writer process appends real lines to two channels of a file store in a new
+temporary folder. Three scanners in this process follow them. The writer is
+killed with SIGKILL at random moments and started again. In the end every
+acknowledged record must have reached every scanner: with its bytes, once, in
+order. The verdict goes to stdout; the exit code is 9 unless it is clean.
+
+Example:
+  walx demo --seconds 60 --kills 10")]
+pub(crate) struct DemoArgs {
+    /// How long the writers append
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) seconds: u32,
+    /// How often a writer is killed
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub(crate) kills: u32,
+    /// File whose lines are appended, again and again [default: texts of this system]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Keep the temporary folder, and name it
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// The writer of a demo. Its parent starts it.
+#[derive(Args, Debug)]
+pub(crate) struct WriterArgs {
+    pub(crate) store: String,
+    #[arg(long)]
+    pub(crate) input: Option<PathBuf>,
+    #[arg(long, default_value_t = demo::RATE)]
+    pub(crate) rate: u32,
+}
+
+/// Which log.
+#[derive(Args, Debug)]
+pub(crate) struct Channel {
+    #[arg(help = "Store URI, such as file:./data or 'file:./data?durability=each'")]
+    pub(crate) store: String,
+    /// Name of the channel
+    #[arg(value_parser = |name: &str| ChannelName::new(name))]
+    pub(crate) channel: ChannelName,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_one_screen() {
+        let help = Cli::command().render_help().to_string();
+        assert!(help.lines().count() <= 24, "{help}");
+        assert!(
+            help.lines().all(|line| line.chars().count() <= 80),
+            "{help}"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+use serde::Serialize;
+
+use walx::{Gap, PlacedMessage};
+
+use crate::json::{self, PropertyMap, Value};
+
+/// A message as `--output json` prints it. The names are stable; `append --json` reads them.
+#[derive(Serialize)]
+struct Line<'a> {
+    lsn: u64,
+    id: String,
+    tick: u64,
+    term: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    virtual_channel: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<Value>,
+    properties: PropertyMap,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_base64: Option<String>,
+}
+
+/// A hole; ranges are from the first one to the one before the second.
+#[derive(Serialize)]
+struct GapLine {
+    gap: GapFields,
+}
+
+#[derive(Serialize)]
+struct GapFields {
+    reason: String,
+    lsns: Option<(u64, u64)>,
+    seqs: Option<(u64, u64)>,
+    after: Option<String>,
+    before: Option<String>,
+    detail: String,
+}
+
+pub(super) fn message(output: &mut Vec<u8>, entry: &PlacedMessage) {
+    let (place, message) = (&entry.place, &entry.message);
+    let payload = std::str::from_utf8(&message.payload).ok();
+    let line = Line {
+        lsn: place.lsn.get(),
+        id: place.id.to_string(),
+        tick: place.tick.get(),
+        term: place.owner.term.get(),
+        virtual_channel: message.virtual_channel.as_ref().map(|name| name.as_str()),
+        idempotency_key: message.idempotency_key.clone().map(Value),
+        properties: PropertyMap(message.properties.clone()),
+        payload,
+        payload_base64: payload.is_none().then(|| json::encode(&message.payload)),
+    };
+    write(output, &line);
+}
+
+pub(super) fn gap(output: &mut Vec<u8>, gap: &Gap) {
+    let line = GapLine {
+        gap: GapFields {
+            reason: gap.reason.to_string(),
+            lsns: gap.lsns.map(|(from, to)| (from.get(), to.get())),
+            seqs: gap.seqs.map(|(from, to)| (from.get(), to.get())),
+            after: gap.after.map(|id| id.to_string()),
+            before: gap.before.map(|id| id.to_string()),
+            detail: gap.detail.clone(),
+        },
+    };
+    write(output, &line);
+}
+
+fn write(output: &mut Vec<u8>, line: &impl Serialize) {
+    // Numbers, text and maps with text as names: nothing in them that JSON can't hold, and a Vec takes every write.
+    let written = serde_json::to_writer(&mut *output, line);
+    debug_assert!(written.is_ok(), "{written:?}");
+    output.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use walx::{
+        BackendName, GapReason, Lsn, Message, MessageId, Owner, Place, Seq, Term, Tick,
+        VirtualChannel,
+    };
+
+    use super::*;
+
+    fn text(message: Message) -> String {
+        let id = MessageId::from_u64(BackendName::constant("file"), 10);
+        let place = Place::new(id, Lsn::new(9), Tick::new(8), Owner::new(Term::new(2)));
+        let mut output = Vec::new();
+        super::message(
+            &mut output,
+            &PlacedMessage::new(place, message, Seq::new(10), None),
+        );
+        String::from_utf8(output).unwrap()
+    }
+
+    #[test]
+    fn a_record_is_one_object_on_one_line() {
+        let place = r#""lsn":9,"id":"file:000000000000000a","tick":8,"term":2"#;
+        assert_eq!(
+            text(Message::new("a\nb")),
+            format!("{{{place},\"properties\":{{}},\"payload\":\"a\\nb\"}}\n")
+        );
+        let full = Message::new(&b"\xff"[..])
+            .with_property("a", "1")
+            .with_property("b", &b"\xfe"[..])
+            .with_virtual_channel(VirtualChannel::new("v").unwrap())
+            .with_idempotency_key("k");
+        let rest = r#""virtual_channel":"v","idempotency_key":"k","properties":{"a":"1","b":{"base64":"/g=="}},"payload_base64":"/w==""#;
+        assert_eq!(text(full), format!("{{{place},{rest}}}\n"));
+    }
+
+    #[test]
+    fn a_hole_is_an_object_too() {
+        let mut hole = Gap::new(GapReason::Corrupt, "1.wal at 4096");
+        hole.lsns = Some((Lsn::new(3), Lsn::new(7)));
+        let mut output = Vec::new();
+        gap(&mut output, &hole);
+        assert_eq!(
+            String::from_utf8(output).unwrap(),
+            "{\"gap\":{\"reason\":\"corrupt\",\"lsns\":[3,7],\"seqs\":null,\"after\":null,\"before\":null,\
+             \"detail\":\"1.wal at 4096\"}}\n"
+        );
+    }
+}

@@ -1,0 +1,119 @@
+use std::{io, vec};
+
+use walx::{Entry, Scanner};
+
+use super::output::Format;
+use crate::args::Output;
+use crate::exit::{Code, Failure};
+use crate::signal::Signals;
+use crate::sink::{self, Sink};
+
+/// Entries that are asked for at once.
+const BATCH: usize = 1024;
+
+/// Moves entries from a scanner to stdout, which is flushed whenever the scanner has nothing ready.
+pub(super) struct Print {
+    scanner: Box<dyn Scanner>,
+    sink: Sink,
+    format: Format,
+    /// Messages still to print; none = as many as come.
+    left: Option<u64>,
+    entries: vec::IntoIter<Entry>,
+    code: Code,
+    /// Why stdout takes nothing any more.
+    broken: Option<io::Error>,
+}
+
+impl Print {
+    pub(super) fn new(
+        scanner: Box<dyn Scanner>,
+        sink: Sink,
+        output: Output,
+        count: Option<u64>,
+    ) -> Self {
+        Self {
+            scanner,
+            sink,
+            format: Format::new(output),
+            left: count,
+            entries: Vec::new().into_iter(),
+            code: Code::Ok,
+            broken: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, signals: &mut Signals) -> Result<Code, Failure> {
+        let outcome = self.scan(signals).await;
+        // What was scanned before an error is printed all the same.
+        let printed = match self.broken.take() {
+            Some(error) => Err(error),
+            None => tokio::select! {
+                biased;
+                printed = self.sink.finish() => printed,
+                code = signals.next() => return Ok(code),
+            },
+        };
+        match printed {
+            Err(error) if sink::is_gone(&error) => Ok(Code::Ok),
+            Err(error) => Err(Failure::new(
+                Code::Unexpected,
+                format!("stdout can't be written: {error}"),
+            )),
+            Ok(()) => outcome.map(|()| self.code),
+        }
+    }
+
+    async fn scan(&mut self, signals: &mut Signals) -> Result<(), Failure> {
+        loop {
+            while !self.sink.is_full()
+                && self.left != Some(0)
+                && let Some(entry) = self.entries.next()
+            {
+                self.print(&entry);
+            }
+            if self.left == Some(0) {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                code = signals.next() => {
+                    if self.code == Code::Ok {
+                        self.code = code;
+                    }
+                    return Ok(());
+                }
+                batch = self.scanner.next_batch(BATCH), if !self.sink.is_full() => {
+                    let batch = batch?;
+                    if batch.is_empty() {
+                        return Ok(());
+                    }
+                    self.entries = batch.into_iter();
+                }
+                flushed = self.sink.flush() => if let Err(error) = flushed {
+                    self.broken = Some(error);
+                    return Ok(());
+                },
+            }
+        }
+    }
+
+    fn print(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Message(message) => {
+                self.format.message(self.sink.buffer(), message);
+                self.left = self.left.map(|left| left - 1);
+            }
+            Entry::Gap(gap) => {
+                self.format.gap(self.sink.buffer(), gap);
+                if gap.reason != walx::GapReason::Truncated {
+                    self.code = Code::Damage;
+                }
+            }
+            // Entries of kinds that this version doesn't know must not go by unseen.
+            other => {
+                crate::exit::say(format_args!("an entry of an unknown kind: {other:?}"));
+                self.code = Code::Damage;
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+use std::io::Write;
+use std::time::{Duration, UNIX_EPOCH};
+
+use walx::PlacedMessage;
+
+/// What the columns before the payload take: lsn, time, bytes, and two spaces behind each.
+const FIXED: usize = 12 + 2 + 24 + 2 + 9 + 2;
+/// The payload keeps so much even on a narrow terminal.
+const MIN_PAYLOAD: usize = 20;
+
+/// Rows for people, as wide as the terminal.
+pub(super) struct Table {
+    payload: usize,
+    headed: bool,
+}
+
+impl Table {
+    pub(super) fn new(width: usize) -> Self {
+        Self {
+            payload: width.saturating_sub(FIXED).max(MIN_PAYLOAD),
+            headed: false,
+        }
+    }
+
+    pub(super) fn row(&mut self, output: &mut Vec<u8>, entry: &PlacedMessage) {
+        if !self.headed {
+            self.headed = true;
+            line(output, "LSN", "TIME", "BYTES", "PAYLOAD");
+        }
+        let time = UNIX_EPOCH + Duration::from_millis(entry.place.tick.unix_ms());
+        let payload = cut(&entry.message.payload, self.payload);
+        let bytes = entry.message.payload.len();
+        line(
+            output,
+            entry.place.lsn.get(),
+            humantime::format_rfc3339_millis(time).to_string(),
+            bytes,
+            &payload,
+        );
+    }
+}
+
+fn line(
+    output: &mut Vec<u8>,
+    lsn: impl std::fmt::Display,
+    time: impl std::fmt::Display,
+    bytes: impl std::fmt::Display,
+    payload: &str,
+) {
+    // A Vec takes every write.
+    let _ = writeln!(output, "{lsn:>12}  {time:<24}  {bytes:>9}  {payload}");
+}
+
+/// The beginning of a payload in at most `width` characters, nothing in it that could act on a terminal.
+fn cut(payload: &[u8], width: usize) -> String {
+    // No more than this many bytes can be shown: a character has at most four of them.
+    let seen = &payload[..payload.len().min(4 * width + 4)];
+    let mut text = String::new();
+    let mut count = 0;
+    for part in String::from_utf8_lossy(seen).chars().map(show) {
+        count += part.chars().count();
+        if count > width {
+            while text.chars().count() >= width {
+                text.pop();
+            }
+            text.push('…');
+            break;
+        }
+        text.push_str(&part);
+    }
+    text
+}
+
+fn show(c: char) -> String {
+    if c.is_control() {
+        c.escape_default().collect()
+    } else {
+        c.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use walx::{BackendName, Lsn, Message, MessageId, Owner, Place, Seq, Term, Tick};
+
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_under_one_head() {
+        let mut output = Vec::new();
+        let mut table = Table::new(80);
+        for (lsn, payload) in [
+            (7, "paid"),
+            (
+                1_000_000,
+                "a payload that is longer than what a row has room for",
+            ),
+        ] {
+            let id = MessageId::from_u64(BackendName::constant("file"), lsn);
+            let place = Place::new(
+                id,
+                Lsn::new(lsn),
+                Tick::from_unix_ms(1_738_324_800_123),
+                Owner::new(Term::FIRST),
+            );
+            table.row(
+                &mut output,
+                &PlacedMessage::new(place, Message::new(payload), Seq::new(lsn), None),
+            );
+        }
+        assert_eq!(
+            String::from_utf8(output).unwrap(),
+            "         LSN  TIME                          BYTES  PAYLOAD\n           \
+             7  2025-01-31T12:00:00.123Z          4  paid\n     \
+             1000000  2025-01-31T12:00:00.123Z         53  a payload that is longer tha…\n"
+        );
+    }
+
+    #[test]
+    fn a_payload_can_not_act_on_the_terminal() {
+        assert_eq!(cut(b"a\x1b[31m\n\xff", 40), "a\\u{1b}[31m\\n\u{fffd}");
+        assert_eq!(cut("äöü".as_bytes(), 3), "äöü");
+        assert_eq!(cut("äöüß".as_bytes(), 3), "äö…");
+        assert_eq!(cut(b"ab\x1b", 4), "ab…");
+        assert_eq!(cut(&[b'x'; 1 << 20], 5), "xxxx…");
+        assert_eq!(cut(b"", 5), "");
+    }
+}

@@ -1,0 +1,62 @@
+use rustix::process::Signal;
+
+use crate::program::{Program, command, run};
+
+#[test]
+fn a_demo_with_kills_ends_clean() {
+    let done = run(&["demo", "--seconds", "4", "--kills", "2"], b"");
+    let text = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(done.code, 0, "{text}{}", done.stderr);
+    assert!(
+        text.starts_with("durability each, ") && text.contains("2 writers killed"),
+        "{text}"
+    );
+    assert!(text.ends_with(
+        "clean: every acknowledged line reached every scanner, with its bytes, once, in order\n"
+    ));
+    let rows: Vec<Vec<u64>> = text
+        .lines()
+        .filter(|line| line.starts_with("orders ") || line.starts_with("payments "))
+        .map(|line| {
+            line.split_whitespace()
+                .skip(2)
+                .map(|cell| cell.parse().unwrap())
+                .collect()
+        })
+        .collect();
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        let [
+            appended,
+            acknowledged,
+            log,
+            delivered,
+            lost,
+            doubled,
+            disordered,
+            gaps,
+        ] = row.try_into().unwrap();
+        assert!(
+            appended >= log && log >= acknowledged && acknowledged > 0,
+            "{text}"
+        );
+        assert_eq!(
+            (delivered, lost, doubled, disordered, gaps),
+            (log, 0, 0, 0, 0),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(&["demo", "--seconds", "60", "--kills", "59"]);
+    command.env("TMPDIR", folder.path());
+    // Its first kill says so on stderr; stdout says nothing before the end.
+    let mut program = Program::run(command);
+    while !program.said().contains("kill 1,") {}
+    program.signal(Signal::TERM);
+    assert_eq!(program.end().code, 143);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,237 @@
+//! Runs the program under test.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use walx_utility::spawn;
+
+/// Longer than any run of a test takes; who waits so long waits for ever.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+
+/// A file store in a folder of its own.
+pub(crate) struct Store {
+    pub(crate) folder: TempDir,
+    settings: &'static str,
+}
+
+impl Store {
+    pub(crate) fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With settings as in a URI's query.
+    pub(crate) fn with(settings: &'static str) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            settings,
+        }
+    }
+
+    pub(crate) fn uri(&self) -> String {
+        format!(
+            "file:{}/data?{}",
+            self.folder.path().display(),
+            self.settings
+        )
+    }
+
+    /// A file beside the store.
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Runs `walx append`; fails where the program fails.
+    pub(crate) fn append(&self, channel: &str, input: &[u8]) {
+        let done = run(&["append", &self.uri(), channel], input);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+    }
+
+    /// Runs `walx tail` with more arguments; fails where the program fails.
+    pub(crate) fn tail(&self, channel: &str, more: &[&str]) -> Vec<u8> {
+        let done = run(&[&["tail", &self.uri(), channel], more].concat(), b"");
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        done.stdout
+    }
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Done {
+    /// The only line on stderr.
+    pub(crate) fn error(&self) -> &str {
+        assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
+        self.stderr.trim_end()
+    }
+}
+
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_walx"));
+    command
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for name in ["RUST_LOG", "COLUMNS", "LINES", "NO_COLOR"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs the program to its end on this input.
+pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Done {
+    let mut program = Program::start(arguments);
+    program.feed(input.to_vec());
+    program.stdin = None;
+    program.end()
+}
+
+/// A run that goes on. It is killed where a test ends before it.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) stdin: Option<ChildStdin>,
+    stdout: Option<BufReader<ChildStdout>>,
+    /// Its lines.
+    stderr: Receiver<String>,
+    /// Ends the program where a test waits for ever. Disarmed when dropped.
+    _watchdog: std::sync::mpsc::SyncSender<()>,
+}
+
+impl Program {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::run(command(arguments))
+    }
+
+    pub(crate) fn run(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let (say, stderr) = sync_channel(10_000);
+        let pipe = BufReader::new(child.stderr.take().unwrap());
+        spawn::thread("stderr", move || {
+            for line in pipe.lines() {
+                // A test may not look at it.
+                let _ = say.send(line.unwrap() + "\n");
+            }
+        })
+        .unwrap();
+        let (disarm, armed) = sync_channel::<()>(0);
+        let pid = pid(&child);
+        spawn::thread("watchdog", move || {
+            if armed.recv_timeout(DEADLINE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                // It may have ended in this moment.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        })
+        .unwrap();
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().map(BufReader::new);
+        Self {
+            child,
+            stdin,
+            stdout,
+            stderr,
+            _watchdog: disarm,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Writes to stdin on a thread; stdin is closed behind it.
+    pub(crate) fn feed(&mut self, input: Vec<u8>) {
+        let mut stdin = self.stdin.take().unwrap();
+        // A program that ends early closes its stdin.
+        spawn::thread("feed", move || drop(stdin.write_all(&input))).unwrap();
+    }
+
+    /// Writes to stdin, which stays open.
+    pub(crate) fn write(&mut self, input: &[u8]) {
+        self.stdin.as_mut().unwrap().write_all(input).unwrap();
+    }
+
+    /// The next whole line of stdout; none at the end. A torn last line is none.
+    pub(crate) fn line(&mut self) -> Option<Vec<u8>> {
+        let mut line = Vec::new();
+        self.stdout
+            .as_mut()
+            .unwrap()
+            .read_until(b'\n', &mut line)
+            .unwrap();
+        (line.pop() == Some(b'\n')).then_some(line)
+    }
+
+    /// The next line of stderr.
+    pub(crate) fn said(&mut self) -> String {
+        self.stderr.recv_timeout(DEADLINE).unwrap()
+    }
+
+    /// Goes away as a reader of stdout.
+    pub(crate) fn close_stdout(&mut self) {
+        self.stdout = None;
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(pid(&self.child), signal).unwrap();
+    }
+
+    /// The most memory it has had so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            << 10
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// Reads to the end and waits for it. A program ended by a signal has no code.
+    pub(crate) fn end(mut self) -> Done {
+        let mut stdout = Vec::new();
+        if let Some(pipe) = &mut self.stdout {
+            pipe.read_to_end(&mut stdout).unwrap();
+        }
+        let stderr = self.stderr.iter().collect::<String>();
+        let status = self.wait();
+        let code = status
+            .code()
+            .unwrap_or_else(|| panic!("{status}: {stderr}"));
+        Done {
+            code,
+            stdout,
+            stderr,
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It has ended already unless a test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_child(child)
+}
