@@ -44,3 +44,26 @@ fn a_live_owner_is_not_pushed_out_even_while_it_is_stopped() {
     store.append("orders", b"d\n");
     assert_eq!(store.tail("orders", &[]), b"a\nc\nd\n");
 }
+
+#[test]
+fn followers_of_a_long_log_keep_no_writer_out() {
+    let store = Store::with("durability=os");
+    store.append(
+        "orders",
+        &b"a line that makes the log long\n".repeat(100_000),
+    );
+    let follow = ["--from", "last:1", "--follow"];
+    let mut followers: Vec<_> = (0..3)
+        .map(|_| Program::start(&[&["tail", &store.uri(), "orders"], &follow[..]].concat()))
+        .collect();
+    for follower in &mut followers {
+        follower.line().unwrap();
+    }
+    for round in 0..8 {
+        let line = format!("{round}\n");
+        store.append("orders", line.as_bytes());
+        for follower in &mut followers {
+            assert_eq!(follower.line().unwrap(), line.trim_end().as_bytes());
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Reading a store whose writer lives in another process, or nowhere. Nothing is created or changed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use walx_core::{ChannelName, Error, ErrorKind, Result};
 
@@ -44,10 +44,10 @@ impl Follower {
         if cursor.serial() < self.horizon {
             return Ok(self.horizon);
         }
-        let look = lock::Look::at(&self.dir)?;
-        let horizon = match &look {
-            lock::Look::Held => self.with_writer(cursor)?,
-            lock::Look::Free { .. } => self.without_writer()?,
+        let horizon = if lock::is_held(&self.dir)? {
+            self.with_writer(cursor)?
+        } else {
+            self.without_writer()?
         };
         self.horizon = self.horizon.max(horizon);
         Ok(self.horizon)
@@ -63,7 +63,7 @@ impl Follower {
         }
     }
 
-    /// All that is sound, once it is synced. The lock is held, shared, meanwhile.
+    /// All that is sound, once it is synced.
     fn without_writer(&mut self) -> Result<u64> {
         let last = segment::list(&self.dir)
             .ok()
@@ -75,7 +75,7 @@ impl Follower {
         if now.is_some() && now == self.seen {
             return Ok(self.horizon);
         }
-        let horizon = match look(&self.dir, self.damage, false)? {
+        let horizon = match look(&self.dir, self.damage)? {
             Some(survey) if survey.manifest.uuid() == self.uuid => survey.horizon,
             _ => self.horizon,
         };
@@ -97,11 +97,7 @@ pub(crate) struct Readable {
 /// # Errors
 /// `NotFound` where there is no such store or channel.
 pub(crate) fn readable(config: &FileConfig, channel: &ChannelName) -> Result<Readable> {
-    let held = lock::Look::at(&config.path)?;
-    let live = matches!(held, lock::Look::Held);
-    let survey = look(&config.path, config.damage, live)?;
-    drop(held);
-    let survey = survey.ok_or_else(|| missing(config, channel))?;
+    let survey = look(&config.path, config.damage)?.ok_or_else(|| missing(config, channel))?;
     let (number, line) = survey
         .manifest
         .channel(channel)
@@ -128,16 +124,37 @@ pub(crate) fn readable(config: &FileConfig, channel: &ChannelName) -> Result<Rea
     })
 }
 
+/// How often a look is tried before a store whose writers come and go is read as one with a writer.
+const TRIES: usize = 8;
+
+/// What there is. The lock is not held meanwhile, so a writer may come: then the look doesn't count. A writer that came
+/// and went has left a new manifest.
+fn look(dir: &Path, damage: FileDamage) -> Result<Option<Survey>> {
+    for _ in 0..TRIES {
+        let before = generation(dir)?;
+        if lock::is_held(dir)? {
+            return survey(dir, damage, true);
+        }
+        let survey = survey(dir, damage, false);
+        if !lock::is_held(dir)? && generation(dir)? == before {
+            return survey;
+        }
+    }
+    survey(dir, damage, true)
+}
+
+fn generation(dir: &Path) -> Result<Option<u64>> {
+    Ok(Manifest::load(dir)?.map(|manifest| manifest.generation()))
+}
+
 /// Without a writer, what was read may be in the system's memory only; it is synced before it is handed out.
-fn look(dir: &std::path::Path, damage: FileDamage, live: bool) -> Result<Option<Survey>> {
-    let survey = Survey::look(
-        dir,
-        Look {
-            damage,
-            live,
-            writable: false,
-        },
-    )?;
+fn survey(dir: &Path, damage: FileDamage, live: bool) -> Result<Option<Survey>> {
+    let how = Look {
+        damage,
+        live,
+        writable: false,
+    };
+    let survey = Survey::look(dir, how)?;
     if let Some(last) = survey.as_ref().and_then(|survey| survey.last.as_ref())
         && !live
     {

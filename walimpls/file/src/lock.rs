@@ -55,35 +55,21 @@ impl Lock {
     }
 }
 
-/// A look at the lock from outside.
-pub(crate) enum Look {
-    /// A writer lives.
-    Held,
-    /// No writer lives, and none starts while this is kept.
-    Free { _shared: Option<File> },
-}
-
-impl Look {
-    /// Looks, without creating anything.
-    pub(crate) fn at(dir: &Path) -> Result<Self> {
-        let path = dir.join(NAME);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            // A copy or a backup without its lock: nobody writes there.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self::Free { _shared: None });
-            }
-            Err(error) => return Err(fault::refused("opening the lock", &path, error)),
-        };
-        let free = try_lock(&file, FlockOperation::NonBlockingLockShared, &path)?;
-        Ok(if free {
-            Self::Free {
-                _shared: Some(file),
-            }
-        } else {
-            Self::Held
-        })
-    }
+/// Whether a writer lives, seen from outside. Nothing is created, and the lock is free again at once, so that readers
+/// keep no writer out.
+pub(crate) fn is_held(dir: &Path) -> Result<bool> {
+    let path = dir.join(NAME);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        // A copy or a backup without its lock: nobody writes there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(fault::refused("opening the lock", &path, error)),
+    };
+    Ok(!try_lock(
+        &file,
+        FlockOperation::NonBlockingLockShared,
+        &path,
+    )?)
 }
 
 fn try_lock(file: &File, operation: FlockOperation, path: &Path) -> Result<bool> {

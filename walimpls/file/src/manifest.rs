@@ -170,6 +170,11 @@ impl Manifest {
         }
     }
 
+    /// How often it was written.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// Writes the next generation over the older file, and syncs it.
     pub(crate) fn store(&mut self, dir: &Path) -> Result<()> {
         let next = Self {
