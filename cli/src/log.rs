@@ -2,9 +2,12 @@ use std::io;
 
 use tracing_subscriber::EnvFilter;
 
+/// Warnings, but not those of damage and holes: the command tells of them itself.
+const DEFAULT: &str = "warn,walx_adaptor::interceptor=error,walx_file::survey=error";
+
 /// Sends the log to stderr: warnings, or what `RUST_LOG` asks for.
 pub(crate) fn install() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     // A second subscriber is refused; there is none.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

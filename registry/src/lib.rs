@@ -105,7 +105,7 @@ fn unknown(name: &str) -> Error {
         .and_then(|name| MISSING.get(&name).map(|it| *it));
     let way_out = match missing {
         Some(feature) => format!("; build walx with the feature '{feature}' to add it"),
-        None => "; register it before the store is opened".to_owned(),
+        None => "; one of your own is registered before the first open".to_owned(),
     };
     Error::new(
         ErrorKind::NotFound,

@@ -65,8 +65,8 @@ impl Handle {
                 "another writer opened the channel since; step back, or open anew",
             ),
             _ => (
-                ErrorKind::Unavailable,
-                "an append of this writer failed before; open the channel again",
+                ErrorKind::NotWritten,
+                "an append of this writer failed before; open the channel again, then append it",
             ),
         };
         Some(Error::new(kind, text).with_channel(&self.name))

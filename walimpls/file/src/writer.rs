@@ -238,8 +238,8 @@ impl Writer {
     fn poison(&mut self, error: Error, rest: std::vec::IntoIter<Group>) {
         tracing::error!(directory = %self.shared.dir.display(), %error, "the store takes no more appends");
         let later = Error::new(
-            ErrorKind::Unavailable,
-            "the store failed before; open the channel again",
+            ErrorKind::NotWritten,
+            "the store failed before; open the channel again, then append it",
         )
         .with_source(error.clone());
         let staged = self.shared.poison(later);
@@ -262,8 +262,8 @@ impl Drop for Writer {
     /// Also after a panic: nothing more is taken, and what was staged is told so as it is dropped.
     fn drop(&mut self) {
         drop(self.shared.stage.poison(Error::new(
-            ErrorKind::Unavailable,
-            "the writer ended; open the channel again",
+            ErrorKind::NotWritten,
+            "the writer ended; open the channel again, then append it",
         )));
     }
 }

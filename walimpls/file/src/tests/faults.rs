@@ -114,11 +114,11 @@ async fn poisoned(break_it: impl Fn(&Faulty), landed: std::ops::RangeInclusive<u
     disk.fail_write.store(false, Ordering::SeqCst);
     assert_eq!(
         append(&*wal, 6, "record 6").await.unwrap_err().kind(),
-        ErrorKind::Unavailable
+        ErrorKind::NotWritten
     );
     assert_eq!(
         append(&*other, 0, "b").await.unwrap_err().kind(),
-        ErrorKind::Unavailable
+        ErrorKind::NotWritten
     );
     assert_eq!(
         scan(&*wal, Start::Earliest, 5).await.numbers(),

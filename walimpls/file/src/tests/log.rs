@@ -179,7 +179,7 @@ async fn large_records_and_batches_are_whole() {
     // Nothing overtakes the hole.
     assert_eq!(
         append(&*wal, 2_002, "small").await.unwrap_err().kind(),
-        ErrorKind::Unavailable
+        ErrorKind::NotWritten
     );
     assert_eq!(
         scan(&*wal, Start::At(id(2_001)), 1).await.numbers(),

@@ -171,7 +171,7 @@ async fn a_record_above_the_limit_is_too_large(context: Context) -> Outcome {
             }]);
         }
         Err(error) => {
-            let dead = [ErrorKind::NotWritten, ErrorKind::Unavailable];
+            let dead = [ErrorKind::NotWritten];
             refused::<()>(
                 Err(error),
                 &dead,
