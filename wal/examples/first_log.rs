@@ -1,5 +1,7 @@
 //! Open a channel, append, scan it, follow it: `cargo run -p walx --example first_log -- file:./data`
 
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
 use walx::{End, Entry, Message, ScanOption};
 
 #[tokio::main]
