@@ -8,12 +8,13 @@
 //! | open | `opener`, `open`, `look` |
 //! | append | `wal`, `append/admit`, `append/order`, `append/commit`, `append/slot` |
 //! | scan | `scanner/start`, `scanner/source`, `scanner/check`, `scanner`; `cache`, `fetch` for a reader |
-//! | close | `close`, `wal`, `opener` |
+//! | close | `handle`, `wal`, `close`, `opener` |
 
 mod append;
 mod cache;
 mod close;
 mod fetch;
+mod handle;
 mod interceptor;
 mod look;
 mod open;

@@ -42,6 +42,12 @@ impl OpenerAdaptor {
         })
     }
 
+    /// Itself, as its wals hold it.
+    fn this(&self) -> Result<Arc<Self>> {
+        let gone = || Error::new(ErrorKind::Closed, "the store is closed; open it anew");
+        self.this.upgrade().ok_or_else(gone)
+    }
+
     fn enter(&self) -> Result<Inside> {
         self.lifetime
             .enter()
@@ -52,12 +58,6 @@ impl OpenerAdaptor {
         let mut wals = lock(&self.wals);
         wals.retain(|wal| wal.strong_count() > 0);
         wals.push(wal);
-    }
-
-    /// The store to close with a wal that is alone in it.
-    fn closed_with(&self, option: &OpenOption) -> Option<Arc<dyn Opener>> {
-        let this = self.this.upgrade().filter(|_| option.close_store)?;
-        Some(this)
     }
 }
 
@@ -78,13 +78,7 @@ impl Opener for OpenerAdaptor {
         let (writer, backend) = open::open(self.inner.as_ref(), &self.sweeper, &option)
             .await
             .map_err(named)?;
-        let wal = WalAdaptor::new(
-            writer,
-            backend,
-            &option,
-            self.closed_with(&option),
-            self.this.upgrade(),
-        );
+        let wal = WalAdaptor::new(writer, backend, &option, self.this()?);
         let kept: Weak<dyn Child> = Arc::downgrade(&wal) as _;
         self.keep(kept);
         Ok(wal)
@@ -107,13 +101,7 @@ impl Opener for OpenerAdaptor {
             .open_read_only(&option.channel)
             .await
             .map_err(named)?;
-        let wal = RoWalAdaptor::new(
-            backend,
-            &self.sweeper,
-            &option,
-            self.closed_with(&option),
-            self.this.upgrade(),
-        );
+        let wal = RoWalAdaptor::new(backend, &self.sweeper, &option, self.this()?);
         let kept: Weak<dyn Child> = Arc::downgrade(&wal) as _;
         self.keep(kept);
         Ok(wal)

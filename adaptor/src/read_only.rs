@@ -1,38 +1,30 @@
 //! A channel that is open for reading, as its user holds it.
 
+use std::future::ready;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 use walx_core::{
-    Availability, Bounds, ChannelInfo, Error, ErrorKind, Lsn, OpenOption, Opener, Result, RoWal,
-    ScanOption, Scanner, Tail, Tick,
+    Availability, Bounds, ChannelInfo, Header, Lsn, OpenOption, Result, RoWal, ScanOption, Scanner,
+    Tail, Tick,
 };
 use walx_impls::RoWalImpls;
-use walx_utility::clock;
-use walx_utility::lifetime::{Inside, Lifetime};
 
-use crate::close::{Child, CloseOnce};
+use crate::close::Child;
+use crate::handle::Handle;
 use crate::interceptor;
 use crate::look::look;
-use crate::scanner::{self, Log};
+use crate::opener::OpenerAdaptor;
+use crate::scanner::Log;
 use crate::sweep::Sweeper;
-use crate::wal::closed;
 
 /// A user's read-only wal over a backend's.
 pub(crate) struct RoWalAdaptor {
     channel: ChannelInfo,
     backend: Arc<dyn RoWalImpls>,
-    log: Arc<Log>,
-    lifetime: Lifetime,
-    close: CloseOnce,
-    close_timeout: Duration,
+    handle: Handle,
     availability: watch::Sender<Availability>,
-    /// The store, where it closes with this wal.
-    store: Option<Arc<dyn Opener>>,
-    /// The opener lives as long as its wals.
-    _opener: Option<Arc<dyn Opener>>,
 }
 
 impl RoWalAdaptor {
@@ -40,8 +32,7 @@ impl RoWalAdaptor {
         backend: Arc<dyn RoWalImpls>,
         sweeper: &Sweeper,
         option: &OpenOption,
-        store: Option<Arc<dyn Opener>>,
-        opener: Option<Arc<crate::opener::OpenerAdaptor>>,
+        opener: Arc<OpenerAdaptor>,
     ) -> Arc<Self> {
         let channel = ChannelInfo::read_only(option.channel.clone());
         let hooks = interceptor::stack(&option.interceptors);
@@ -54,27 +45,10 @@ impl RoWalAdaptor {
         );
         Arc::new(Self {
             channel,
+            handle: Handle::new(log, Arc::clone(&backend), option, opener),
             backend,
-            log,
-            lifetime: Lifetime::new(),
-            close: CloseOnce::new(),
-            close_timeout: option.close_timeout,
             availability: watch::Sender::new(Availability::Available),
-            store,
-            _opener: opener.map(|opener| opener as _),
         })
-    }
-
-    fn enter(&self, operation: &'static str) -> Result<Inside> {
-        self.lifetime
-            .enter()
-            .ok_or_else(|| self.named(closed(), operation))
-    }
-
-    fn named(&self, error: Error, operation: &'static str) -> Error {
-        error
-            .with_operation(operation)
-            .with_channel(&self.channel.name)
     }
 }
 
@@ -85,35 +59,21 @@ impl RoWal for RoWalAdaptor {
     }
 
     async fn scan(&self, option: ScanOption) -> Result<Box<dyn Scanner>> {
-        let _inside = self.enter("scan")?;
-        scanner::start(&self.log, option)
-            .await
-            .map_err(|error| self.named(error, "scan"))
+        self.handle.scan(option).await
     }
 
     async fn bounds(&self) -> Result<Bounds> {
-        let _inside = self.enter("bounds")?;
-        self.backend
-            .bounds()
-            .await
-            .map_err(|error| self.named(error, "bounds"))
+        self.handle.bounds().await
     }
 
     async fn tail(&self) -> Result<Tail> {
-        let _inside = self.enter("tail")?;
-        let looked = look(self.backend.as_ref())
-            .await
-            .map_err(|error| self.named(error, "tail"))?;
+        let _inside = self.handle.enter("tail")?;
+        let looked = look(self.backend.as_ref()).await;
+        let looked = looked.map_err(|error| self.handle.named(error, "tail"))?;
         let header = looked.numbered.map(|it| it.record.header);
-        let lsn = header
-            .as_ref()
-            .and_then(|header| header.next_lsn())
-            .unwrap_or(Lsn::ZERO);
-        Ok(Tail::new(
-            lsn,
-            looked.newest,
-            header.map_or(Tick::ZERO, |header| header.tick),
-        ))
+        let lsn = header.as_ref().and_then(Header::next_lsn);
+        let tick = header.map_or(Tick::ZERO, |header| header.tick);
+        Ok(Tail::new(lsn.unwrap_or(Lsn::ZERO), looked.newest, tick))
     }
 
     fn availability(&self) -> Availability {
@@ -128,43 +88,15 @@ impl RoWal for RoWalAdaptor {
     }
 
     async fn close(&self) -> Result<()> {
-        let closed = self.close_alone().await;
-        match &self.store {
-            Some(store) => closed.and(store.close().await),
-            None => closed,
-        }
+        self.availability.send_replace(Availability::Closed);
+        self.handle.close(ready(())).await
     }
 }
 
 #[async_trait]
 impl Child for RoWalAdaptor {
     async fn close_alone(&self) -> Result<()> {
-        self.lifetime.begin_close();
         self.availability.send_replace(Availability::Closed);
-        let (backend, lifetime, log) = (
-            Arc::clone(&self.backend),
-            self.lifetime.clone(),
-            Arc::clone(&self.log),
-        );
-        let timeout = self.close_timeout;
-        let closed = self.close.run(async move {
-            log.end();
-            let _ = clock::timeout(timeout, lifetime.emptied()).await;
-            clock::timeout(timeout, backend.close())
-                .await
-                .unwrap_or_else(|_| {
-                    Err(Error::new(
-                        ErrorKind::Unavailable,
-                        "the backend did not end in the time of close_timeout",
-                    ))
-                })
-        });
-        closed.await.map_err(|error| self.named(error, "close"))
-    }
-}
-
-impl Drop for RoWalAdaptor {
-    fn drop(&mut self) {
-        self.log.end();
+        self.handle.close_alone(ready(())).await
     }
 }

@@ -5,30 +5,24 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use walx_core::{
-    Append, AppendBatch, Availability, Bounds, ChannelInfo, Error, ErrorKind, Message, MessageId,
-    OpenOption, Opener, Owner, Permit, Refused, Result, RoWal, ScanOption, Scanner, Tail, Wal,
+    Append, AppendBatch, Availability, Bounds, ChannelInfo, Message, MessageId, OpenOption, Owner,
+    Permit, Refused, Result, RoWal, ScanOption, Scanner, Tail, Wal,
 };
 use walx_impls::{RoWalImpls, WalImpls};
 use walx_utility::clock;
-use walx_utility::lifetime::{Inside, Lifetime};
 
 use crate::append::Writer;
-use crate::close::{Child, CloseOnce};
-use crate::opener::clamp;
-use crate::scanner::{self, Log};
+use crate::close::Child;
+use crate::handle::Handle;
+use crate::opener::{OpenerAdaptor, clamp};
+use crate::scanner::Log;
 
 /// A user's wal over a backend's.
 pub(crate) struct WalAdaptor {
     writer: Arc<Writer>,
     backend: Arc<dyn WalImpls>,
-    log: Arc<Log>,
-    lifetime: Lifetime,
-    close: CloseOnce,
+    handle: Handle,
     close_timeout: Duration,
-    /// The store, where it closes with this wal.
-    store: Option<Arc<dyn Opener>>,
-    /// The opener lives as long as its wals.
-    _opener: Option<Arc<dyn Opener>>,
 }
 
 impl WalAdaptor {
@@ -36,44 +30,37 @@ impl WalAdaptor {
         writer: Arc<Writer>,
         backend: Arc<dyn WalImpls>,
         option: &OpenOption,
-        store: Option<Arc<dyn Opener>>,
-        opener: Option<Arc<crate::opener::OpenerAdaptor>>,
+        opener: Arc<OpenerAdaptor>,
     ) -> Arc<Self> {
         let reader: Arc<dyn RoWalImpls> = Arc::clone(&backend) as _;
-        let hooks = Arc::clone(&writer.hooks);
         let log = Log::of_owner(
             writer.channel.clone(),
-            reader,
+            Arc::clone(&reader),
             Arc::clone(&writer.cache),
-            hooks,
+            Arc::clone(&writer.hooks),
         );
         Arc::new(Self {
             writer,
             backend,
-            log,
-            lifetime: Lifetime::new(),
-            close: CloseOnce::new(),
+            handle: Handle::new(log, reader, option, opener),
             close_timeout: option.close_timeout,
-            store,
-            _opener: opener.map(|opener| opener as _),
         })
     }
 
-    fn enter(&self, operation: &'static str) -> Result<Inside> {
-        self.lifetime
-            .enter()
-            .ok_or_else(|| self.named(closed(), operation))
+    /// How a close begins: admission stops, what is on its way is decided, the channel is released.
+    fn end(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (writer, timeout) = (Arc::clone(&self.writer), self.close_timeout);
+        async move {
+            writer.stop_admitting();
+            if clock::timeout(timeout, release(&writer)).await.is_err() {
+                tracing::warn!(
+                    channel = %writer.channel.name,
+                    "closed with appends undecided: the channel is not released"
+                );
+            }
+            writer.end();
+        }
     }
-
-    fn named(&self, error: Error, operation: &'static str) -> Error {
-        error
-            .with_operation(operation)
-            .with_channel(&self.writer.channel.name)
-    }
-}
-
-pub(crate) fn closed() -> Error {
-    Error::new(ErrorKind::Closed, "the wal is closed; open it anew")
 }
 
 #[async_trait]
@@ -83,22 +70,15 @@ impl RoWal for WalAdaptor {
     }
 
     async fn scan(&self, option: ScanOption) -> Result<Box<dyn Scanner>> {
-        let _inside = self.enter("scan")?;
-        scanner::start(&self.log, option)
-            .await
-            .map_err(|error| self.named(error, "scan"))
+        self.handle.scan(option).await
     }
 
     async fn bounds(&self) -> Result<Bounds> {
-        let _inside = self.enter("bounds")?;
-        self.backend
-            .bounds()
-            .await
-            .map_err(|error| self.named(error, "bounds"))
+        self.handle.bounds().await
     }
 
     async fn tail(&self) -> Result<Tail> {
-        let _inside = self.enter("tail")?;
+        let _inside = self.handle.enter("tail")?;
         Ok(self.writer.cache.tail())
     }
 
@@ -115,40 +95,14 @@ impl RoWal for WalAdaptor {
     }
 
     async fn close(&self) -> Result<()> {
-        let closed = self.close_alone().await;
-        match &self.store {
-            Some(store) => closed.and(store.close().await),
-            None => closed,
-        }
+        self.handle.close(self.end()).await
     }
 }
 
 #[async_trait]
 impl Child for WalAdaptor {
     async fn close_alone(&self) -> Result<()> {
-        self.lifetime.begin_close();
-        let (writer, backend, lifetime) = (
-            Arc::clone(&self.writer),
-            Arc::clone(&self.backend),
-            self.lifetime.clone(),
-        );
-        let (timeout, log) = (self.close_timeout, Arc::clone(&self.log));
-        let closed = self.close.run(async move {
-            writer.stop_admitting();
-            let released = clock::timeout(timeout, release(&writer)).await.is_ok();
-            writer.end();
-            log.end();
-            // Truncations and starts of scans that run end by themselves; those that hang are left behind.
-            let _ = clock::timeout(timeout, lifetime.emptied()).await;
-            let ended = clock::timeout(timeout, backend.close()).await;
-            if !released {
-                tracing::warn!(channel = %writer.channel.name, "closed with appends undecided: the channel is not released");
-            }
-            ended.unwrap_or_else(|_| {
-                Err(Error::new(ErrorKind::Unavailable, "the backend did not end in the time of close_timeout"))
-            })
-        });
-        closed.await.map_err(|error| self.named(error, "close"))
+        self.handle.close_alone(self.end()).await
     }
 }
 
@@ -181,8 +135,8 @@ impl Wal for WalAdaptor {
     }
 
     async fn truncate(&self, id: MessageId) -> Result<()> {
-        let _inside = self.enter("truncate")?;
-        let named = |error| self.named(error, "truncate");
+        let _inside = self.handle.enter("truncate")?;
+        let named = |error| self.handle.named(error, "truncate");
         let newest = self.backend.bounds().await.map_err(named)?.newest;
         // The numbered records are asked after the bounds: they can only have moved on.
         let (numbered, before) = self.writer.cache.newest_two();
@@ -220,6 +174,5 @@ impl Drop for WalAdaptor {
     fn drop(&mut self) {
         // Without a close it ends as a crash would end it: nothing is released. After a close this changes nothing.
         self.writer.orphan();
-        self.log.end();
     }
 }

@@ -177,6 +177,7 @@ impl Driver {
         let mut order = lock(&self.writer.order);
         order.budget.give(charge);
         self.writer.admit_waiting(&mut order);
+        self.writer.unlock(order);
     }
 
     /// What an answer of the backend means: after the first failure nothing is acknowledged.

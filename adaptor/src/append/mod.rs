@@ -6,7 +6,7 @@ mod order;
 mod permit;
 mod slot;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -129,16 +129,7 @@ impl Writer {
                 .with_context("max_in_flight_bytes", limit);
             return Err(Refused { message, error });
         }
-        let slot = Slot::placed();
-        self.place(
-            &mut order,
-            messages,
-            bytes,
-            Some(Arc::clone(&slot)),
-            started,
-        );
-        self.wake_driver(order);
-        Ok(Append::new(slot))
+        Ok(Append::new(self.place_now(order, messages, bytes, started)))
     }
 
     /// Room for a message of so many bytes, in the same queue as appends.
@@ -186,7 +177,7 @@ impl Writer {
         }
         let slot = Slot::placed();
         self.place_marker(&mut order, Kind::Release, Arc::clone(&slot));
-        self.wake_driver(order);
+        self.unlock(order);
         Some(Append::new(slot))
     }
 
@@ -210,7 +201,7 @@ impl Writer {
         }
         let dismissed: Vec<_> = order.budget.dismiss().collect();
         order.idle = true;
-        self.wake_driver(order);
+        self.unlock(order);
         for waiter in dismissed {
             let message = "the wal was closed before the message was placed; nothing was written";
             waiter.refuse(&self.refused(ErrorKind::Closed, message));
@@ -257,15 +248,21 @@ impl Writer {
                 .wait(bytes, order::Waiter::Append(Arc::clone(&slot)));
             return slot;
         }
+        self.place_now(order, messages, bytes, started)
+    }
+
+    /// Takes the place of messages whose room is taken.
+    fn place_now(
+        &self,
+        mut order: MutexGuard<'_, Order>,
+        messages: Batch<Message>,
+        charge: usize,
+        started: Instant,
+    ) -> Arc<Slot> {
         let slot = Slot::placed();
-        self.place(
-            &mut order,
-            messages,
-            bytes,
-            Some(Arc::clone(&slot)),
-            started,
-        );
-        self.wake_driver(order);
+        let waiting = Some(Arc::clone(&slot));
+        self.place(&mut order, messages, charge, waiting, started);
+        self.unlock(order);
         slot
     }
 }

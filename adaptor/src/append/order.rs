@@ -11,7 +11,7 @@ use walx_utility::budget::Budget;
 use walx_utility::clock::{self, Instant};
 
 use super::Writer;
-use super::permit::Reserve;
+use super::permit::{Gone, Reserve};
 use super::slot::Slot;
 
 /// The numbers with which a log goes on.
@@ -31,6 +31,8 @@ pub(super) struct Order {
     pub(super) budget: Budget<Waiter>,
     /// Appends that have their place and that the commit driver has not fetched yet.
     pub(super) placed: VecDeque<Flight>,
+    /// Who got room and is to be woken once the lock is free.
+    pub(super) wakes: Vec<Waker>,
     /// The commit driver.
     pub(super) driver: Option<Waker>,
     /// Whether the driver has nothing to decide and waits for an append.
@@ -82,6 +84,7 @@ impl Order {
             numbering,
             budget: Budget::new(max_in_flight_bytes),
             placed: VecDeque::new(),
+            wakes: Vec::new(),
             driver: None,
             idle: false,
             phase: Phase::Open,
@@ -163,26 +166,22 @@ impl Writer {
                     }
                     None => order.budget.give(charge),
                 },
-                Waiter::Permit(reserve) => {
-                    if !reserve.grant() {
-                        order.budget.give(charge);
-                    }
-                }
+                Waiter::Permit(reserve) => match reserve.grant() {
+                    Ok(waker) => order.wakes.extend(waker),
+                    Err(Gone) => order.budget.give(charge),
+                },
             }
         }
     }
 
-    /// Lets an idle driver know of what was placed, after the lock is free.
-    pub(super) fn wake_driver(&self, mut order: MutexGuard<'_, Order>) {
-        let driver = if std::mem::take(&mut order.idle) {
-            order.driver.take()
-        } else {
-            None
-        };
+    /// Frees the lock, then wakes those who got room, and the driver if it is idle: a waker may drop what its task
+    /// holds, and that needs the lock.
+    pub(super) fn unlock(&self, mut order: MutexGuard<'_, Order>) {
+        let wakes = std::mem::take(&mut order.wakes);
+        let idle = std::mem::take(&mut order.idle);
+        let driver = if idle { order.driver.take() } else { None };
         drop(order);
-        if let Some(driver) = driver {
-            driver.wake();
-        }
+        wakes.into_iter().chain(driver).for_each(Waker::wake);
     }
 
     fn number(&self, numbering: &mut Numbering, kind: Kind) -> Header {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use walx_core::{Append, Error, ErrorKind, Message, PermitState, Result};
+use walx_core::{Append, Error, ErrorKind, Message, PermitState};
 use walx_impls::Batch;
 use walx_utility::clock;
 use walx_utility::sync::lock;
@@ -25,29 +25,30 @@ enum State {
 }
 
 impl Reserve {
-    /// Gives the room; `false` where the caller has given up.
-    pub(super) fn grant(&self) -> bool {
+    /// Gives the room, with whom to wake; `Err` where the caller has given up.
+    pub(super) fn grant(&self) -> Result<Option<Waker>, Gone> {
         self.settle(State::Granted)
     }
 
     pub(super) fn refuse(&self, error: Error) {
-        self.settle(State::Refused(error));
+        if let Ok(Some(waker)) = self.settle(State::Refused(error)) {
+            waker.wake();
+        }
     }
 
-    fn settle(&self, outcome: State) -> bool {
+    fn settle(&self, outcome: State) -> Result<Option<Waker>, Gone> {
         let mut state = lock(&self.0);
         let State::Waiting(waker) = &mut *state else {
-            return false;
+            return Err(Gone);
         };
         let waker = waker.take();
         *state = outcome;
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        true
+        Ok(waker)
     }
 }
+
+/// Nobody waits any more.
+pub(super) struct Gone;
 
 /// Waits for room. Dropped before it has it, it leaves the queue; dropped after, it gives the room back.
 pub(super) struct Reservation {
@@ -79,9 +80,9 @@ impl Reservation {
 }
 
 impl Future for Reservation {
-    type Output = Result<()>;
+    type Output = walx_core::Result<()>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<walx_core::Result<()>> {
         let mut state = lock(&self.reserve.0);
         if let State::Waiting(waker) = &mut *state {
             *waker = Some(context.waker().clone());
@@ -150,7 +151,7 @@ impl PermitState for Permits {
             started,
         );
         writer.admit_waiting(&mut order);
-        writer.wake_driver(order);
+        writer.unlock(order);
         Append::new(slot)
     }
 
@@ -165,6 +166,6 @@ impl Writer {
         let mut order = lock(&self.order);
         order.budget.give(charge);
         self.admit_waiting(&mut order);
-        self.wake_driver(order);
+        self.unlock(order);
     }
 }

@@ -9,8 +9,8 @@ use walx_utility::sync::lock;
 
 use crate::cache::Cache;
 use crate::fetch::Fetcher;
+use crate::handle::closed;
 use crate::sweep::Sweeper;
-use crate::wal::closed;
 
 /// What the scanners of one wal share.
 pub(crate) struct Log {

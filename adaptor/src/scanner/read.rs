@@ -12,7 +12,7 @@ use super::log::Role;
 use super::range::goes_on;
 use super::source::Source;
 use crate::cache::{Fetch, Reader};
-use crate::wal::closed;
+use crate::handle::closed;
 
 impl ScannerAdaptor {
     /// Fills `out` up to `max` entries with what is there; `Pending` only where it stays empty and more may come.

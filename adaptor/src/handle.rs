@@ -1,0 +1,116 @@
+//! What a user's wal is, however it was opened: its life, its scanners, its close.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use walx_core::{Bounds, Error, ErrorKind, OpenOption, Opener, Result, ScanOption, Scanner};
+use walx_impls::RoWalImpls;
+use walx_utility::clock;
+use walx_utility::lifetime::{Inside, Lifetime};
+
+use crate::close::CloseOnce;
+use crate::opener::OpenerAdaptor;
+use crate::scanner::{self, Log};
+
+pub(crate) struct Handle {
+    log: Arc<Log>,
+    backend: Arc<dyn RoWalImpls>,
+    lifetime: Lifetime,
+    close: CloseOnce,
+    timeout: Duration,
+    /// The opener lives as long as its wals.
+    opener: Arc<OpenerAdaptor>,
+    /// Whether the store closes with this wal.
+    close_store: bool,
+}
+
+impl Handle {
+    pub(crate) fn new(
+        log: Arc<Log>,
+        backend: Arc<dyn RoWalImpls>,
+        option: &OpenOption,
+        opener: Arc<OpenerAdaptor>,
+    ) -> Self {
+        Self {
+            log,
+            backend,
+            lifetime: Lifetime::new(),
+            close: CloseOnce::new(),
+            timeout: option.close_timeout,
+            opener,
+            close_store: option.close_store,
+        }
+    }
+
+    pub(crate) fn enter(&self, operation: &'static str) -> Result<Inside> {
+        self.lifetime
+            .enter()
+            .ok_or_else(|| self.named(closed(), operation))
+    }
+
+    pub(crate) fn named(&self, error: Error, operation: &'static str) -> Error {
+        error
+            .with_operation(operation)
+            .with_channel(self.backend.channel())
+    }
+
+    pub(crate) async fn scan(&self, option: ScanOption) -> Result<Box<dyn Scanner>> {
+        let _inside = self.enter("scan")?;
+        scanner::start(&self.log, option)
+            .await
+            .map_err(|error| self.named(error, "scan"))
+    }
+
+    pub(crate) async fn bounds(&self) -> Result<Bounds> {
+        let _inside = self.enter("bounds")?;
+        self.backend
+            .bounds()
+            .await
+            .map_err(|error| self.named(error, "bounds"))
+    }
+
+    /// Closes the wal, and the store if it is to close with it.
+    pub(crate) async fn close(
+        &self,
+        first: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<()> {
+        let closed = self.close_alone(first).await;
+        match self.close_store {
+            true => closed.and(self.opener.close().await),
+            false => closed,
+        }
+    }
+
+    /// Closes the wal: `first`, then the scanners, then the backend.
+    pub(crate) async fn close_alone(
+        &self,
+        first: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<()> {
+        self.lifetime.begin_close();
+        let (log, backend) = (Arc::clone(&self.log), Arc::clone(&self.backend));
+        let (lifetime, timeout) = (self.lifetime.clone(), self.timeout);
+        let closed = self.close.run(async move {
+            first.await;
+            log.end();
+            // Truncations and starts of scans that run end by themselves; those that hang are left behind.
+            let _ = clock::timeout(timeout, lifetime.emptied()).await;
+            let ended = clock::timeout(timeout, backend.close()).await;
+            ended.unwrap_or_else(|_| {
+                let message = "the backend did not end in the time of close_timeout";
+                Err(Error::new(ErrorKind::Unavailable, message))
+            })
+        });
+        closed.await.map_err(|error| self.named(error, "close"))
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.log.end();
+    }
+}
+
+/// What calls on a closed wal get.
+pub(crate) fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the wal is closed; open it anew")
+}
