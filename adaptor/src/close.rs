@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use walx_core::{Error, ErrorKind, Result};
+use walx_core::{ChannelName, Error, ErrorKind, MessageId, Result};
 use walx_utility::spawn;
 
 /// A wal as its opener closes it.
@@ -10,6 +10,9 @@ use walx_utility::spawn;
 pub(crate) trait Child: Send + Sync {
     /// Closes the wal, and not the store that it may be alone in.
     async fn close_alone(&self) -> Result<()>;
+
+    /// Everything up to and including `id` of a channel was truncated by somebody else.
+    fn truncated(&self, channel: &ChannelName, id: MessageId);
 }
 
 /// Runs a close once, in a task of its own, so that dropping a caller's future doesn't stop it.
@@ -20,6 +23,20 @@ enum State {
     Open,
     Closing,
     Closed(Result<()>),
+}
+
+/// Tells the end of a close, also where its task was ended with its runtime.
+struct Ended(watch::Sender<State>, Option<Result<()>>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let ended_early = || {
+            let message = "the runtime was shut down, or a backend panicked, while it closed";
+            Err(Error::new(ErrorKind::Internal, message))
+        };
+        let result = self.1.take().unwrap_or_else(ended_early);
+        self.0.send_replace(State::Closed(result));
+    }
 }
 
 impl CloseOnce {
@@ -43,8 +60,8 @@ impl CloseOnce {
         if first {
             let sender = self.0.clone();
             spawn::task(async move {
-                let result = close.await;
-                sender.send_replace(State::Closed(result));
+                let mut ended = Ended(sender, None);
+                ended.1 = Some(close.await);
             })
             .detach();
         }

@@ -1,6 +1,6 @@
 //! The one backend reader of a read-only wal that feeds its cache, as long as any of its scanners follows the log.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use walx_core::{Error, ErrorKind, MessageId, Status};
@@ -8,13 +8,14 @@ use walx_impls::{RoWalImpls, ScanOptions, Scanned, Start, StoredRecord};
 use walx_utility::backoff::Backoff;
 use walx_utility::clock;
 use walx_utility::spawn::{self, Task};
+use walx_utility::sync::lock;
 
 use crate::cache::Cache;
 use crate::look::next_batch;
 
 /// Feeds a cache until it is dropped, or the backend ends it for good.
 pub(crate) struct Fetcher {
-    _task: Task<()>,
+    task: Mutex<Option<Task<()>>>,
 }
 
 /// The pauses between tries to read from a backend that doesn't answer.
@@ -26,9 +27,15 @@ impl Fetcher {
     /// Starts with the newest record, so that scanners that reach it find their way into the cache.
     pub(crate) fn start(backend: Arc<dyn RoWalImpls>, cache: Arc<Cache>) -> Self {
         cache.reset();
+        let task = spawn::task(feed(backend, cache));
         Self {
-            _task: spawn::task(feed(backend, cache)),
+            task: Mutex::new(Some(task)),
         }
+    }
+
+    /// Reads no more, though scanners still hold it.
+    pub(crate) fn stop(&self) {
+        drop(lock(&self.task).take());
     }
 }
 

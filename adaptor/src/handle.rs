@@ -17,6 +17,8 @@ pub(crate) struct Handle {
     backend: Arc<dyn RoWalImpls>,
     lifetime: Lifetime,
     close: CloseOnce,
+    /// Where the store closes with this wal.
+    close_both: CloseOnce,
     timeout: Duration,
     /// The opener lives as long as its wals.
     opener: Arc<OpenerAdaptor>,
@@ -30,16 +32,17 @@ impl Handle {
         backend: Arc<dyn RoWalImpls>,
         option: &OpenOption,
         opener: Arc<OpenerAdaptor>,
-    ) -> Self {
-        Self {
+    ) -> Arc<Self> {
+        Arc::new(Self {
             log,
             backend,
             lifetime: Lifetime::new(),
             close: CloseOnce::new(),
+            close_both: CloseOnce::new(),
             timeout: option.close_timeout,
             opener,
             close_store: option.close_store,
-        }
+        })
     }
 
     pub(crate) fn enter(&self, operation: &'static str) -> Result<Inside> {
@@ -71,14 +74,18 @@ impl Handle {
 
     /// Closes the wal, and the store if it is to close with it.
     pub(crate) async fn close(
-        &self,
+        self: &Arc<Self>,
         first: impl Future<Output = ()> + Send + 'static,
     ) -> Result<()> {
-        let closed = self.close_alone(first).await;
-        match self.close_store {
-            true => closed.and(self.opener.close().await),
-            false => closed,
+        if !self.close_store {
+            return self.close_alone(first).await;
         }
+        let this = Arc::clone(self);
+        let both = async move {
+            let closed = this.close_alone(first).await;
+            closed.and(this.opener.close().await)
+        };
+        self.close_both.run(both).await
     }
 
     /// Closes the wal: `first`, then the scanners, then the backend.
@@ -89,7 +96,10 @@ impl Handle {
         self.lifetime.begin_close();
         let (log, backend) = (Arc::clone(&self.log), Arc::clone(&self.backend));
         let (lifetime, timeout) = (self.lifetime.clone(), self.timeout);
+        // The store waits for a close that runs, also where nobody holds the wal any more.
+        let inside = self.opener.enter();
         let closed = self.close.run(async move {
+            let _inside = inside;
             first.await;
             log.end();
             // Truncations and starts of scans that run end by themselves; those that hang are left behind.

@@ -6,8 +6,8 @@
 //! | Path | Read in this order |
 //! |---|---|
 //! | open | `opener`, `open`, `look` |
-//! | append | `wal`, `append/admit`, `append/order`, `append/commit`, `append/slot` |
-//! | scan | `scanner/start`, `scanner/source`, `scanner/check`, `scanner`; `cache`, `fetch` for a reader |
+//! | append | `wal`, `append`, `append/admit`, `append/order`, `append/commit`, `append/slot` |
+//! | scan | `scanner/start`, `scanner/confirmed`, `scanner/read`, `scanner/check`, `scanner/deliver`; `cache`, `fetch` for a reader |
 //! | close | `handle`, `wal`, `close`, `opener` |
 
 mod append;

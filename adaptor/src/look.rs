@@ -69,8 +69,8 @@ async fn look_back(
     let mut last = None;
     for_each_until(wal, Start::Last(depth), newest, |it, _| {
         first = first.or(Some(it.id));
-        look.see(&it.record);
-        if it.record.header.seq.is_some() {
+        // A record of an owner that was overtaken counts for nothing; scans tell it as damage.
+        if look.see(&it.record) && it.record.header.seq.is_some() {
             look.before = last;
             look.numbered = Some(it.clone());
         }
@@ -102,11 +102,11 @@ fn numbering_lost(earliest: Option<MessageId>) -> Error {
 }
 
 impl Look {
-    /// Takes note of who wrote a record.
-    fn see(&mut self, record: &Record) {
+    /// Takes note of who wrote a record; `false` where a larger owner had the channel already.
+    fn see(&mut self, record: &Record) -> bool {
         let header = &record.header;
         if self.owner.is_some_and(|(owner, _)| header.owner < owner) {
-            return;
+            return false;
         }
         let released = if header.kind == Kind::Release {
             Released::Yes
@@ -120,6 +120,7 @@ impl Look {
                 .get(barrier::WHO)
                 .map(|who| String::from_utf8_lossy(who).into_owned());
         }
+        true
     }
 }
 

@@ -23,13 +23,18 @@ pub(crate) async fn open(
     option: &OpenOption,
 ) -> Result<(Arc<Writer>, Arc<dyn WalImpls>)> {
     let capability = opener.capability();
+    if capability.fence == Fence::None {
+        let message = "the backend has no fence: an older owner could append beside this one; \
+                       configure one, or use another backend";
+        return Err(named(ErrorKind::Unsupported, message, option));
+    }
     if capability.fence != Fence::Lock {
         // A look before the claim, so that an owner who must not be disturbed isn't.
         match opener.open_read_only(&option.channel).await {
             Ok(reader) => {
                 let looked = look(reader.as_ref()).await;
                 let closed = reader.close().await;
-                settle_owner(&looked?, option, capability)?;
+                settle(&looked?, option, capability)?;
                 closed?;
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -63,14 +68,9 @@ async fn own(
     option: &OpenOption,
 ) -> Result<Owned> {
     let looked = look(backend.as_ref()).await?;
-    let owner = settle_owner(&looked, option, capability)?;
+    let (owner, now) = settle(&looked, option, capability)?;
     let known = looked.numbered.as_ref().map(|it| it.record.header.clone());
     let floor = known.as_ref().map_or(Tick::ZERO, |header| header.tick);
-    let now = option
-        .tick_source
-        .as_ref()
-        .map_or_else(|| WallClock.now(), |source| source.now());
-    check_clock(floor, now, option)?;
 
     let next_seq = known
         .as_ref()
@@ -149,6 +149,16 @@ impl Owned {
     }
 }
 
+/// The new owner and the present tick, or why there can't be one.
+fn settle(looked: &Look, option: &OpenOption, capability: Capability) -> Result<(Owner, Tick)> {
+    let owner = settle_owner(looked, option, capability)?;
+    let source = option.tick_source.as_ref();
+    let now = source.map_or_else(|| WallClock.now(), |source| source.now());
+    let last = looked.numbered.as_ref().map(|it| it.record.header.tick);
+    check_clock(last.unwrap_or(Tick::ZERO), now, option)?;
+    Ok((owner, now))
+}
+
 /// The new owner, or why there can't be one.
 fn settle_owner(looked: &Look, option: &OpenOption, capability: Capability) -> Result<Owner> {
     let Some((last, released)) = looked.owner else {
@@ -173,9 +183,24 @@ fn settle_owner(looked: &Look, option: &OpenOption, capability: Capability) -> R
             "the last owner has not released the channel; wait for its end, or open with take_over";
         return Err(named(ErrorKind::Conflict, message, option)
             .with_context("owner", last)
-            .with_context("who", looked.who.as_deref().unwrap_or("unknown")));
+            .with_context("who", who(looked)));
     }
-    Ok(Owner::new(last.term.next()))
+    let next = last.term.next().ok_or_else(|| {
+        named(
+            ErrorKind::Conflict,
+            "the last owner has the largest term there is",
+            option,
+        )
+    })?;
+    Ok(Owner::new(next))
+}
+
+/// Who the last owner was, as its Barrier says.
+fn who(looked: &Look) -> String {
+    match looked.who.as_deref() {
+        Some(who) if who == this_process() => format!("{who}, which is this process"),
+        who => who.unwrap_or("unknown").to_owned(),
+    }
 }
 
 fn check_clock(floor: Tick, now: Tick, option: &OpenOption) -> Result<()> {
@@ -207,9 +232,8 @@ fn check_dense(last: Option<&StoredRecord>, it: &StoredRecord) -> Result<()> {
 
 /// What a Barrier says: who, where, the owner before, and how far the numbers had come.
 fn introduce(looked: &Look, next_seq: Seq) -> Properties {
-    let who = format!("{} pid {}", host(), std::process::id());
     let mut properties = Properties::default();
-    properties.push(barrier::WHO, who);
+    properties.push(barrier::WHO, this_process());
     if let Some((owner, _)) = looked.owner {
         properties.push(barrier::PREVIOUS, owner.to_string());
     }
@@ -217,11 +241,10 @@ fn introduce(looked: &Look, next_seq: Seq) -> Properties {
     properties
 }
 
-fn host() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
+fn this_process() -> String {
+    let system = rustix::system::uname();
+    let host = system.nodename().to_string_lossy();
+    format!("{host} pid {}", std::process::id())
 }
 
 fn named(kind: ErrorKind, message: &'static str, option: &OpenOption) -> Error {

@@ -1,6 +1,10 @@
 //! An open store: its wals live inside it.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, Weak};
+use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use walx_core::{
@@ -10,6 +14,7 @@ use walx_core::{
 use walx_impls::{OpenerImpls, RoWalImpls};
 use walx_utility::lifetime::{Inside, Lifetime};
 use walx_utility::sync::lock;
+use walx_utility::{clock, spawn};
 
 use crate::close::{Child, CloseOnce};
 use crate::look::look;
@@ -48,10 +53,33 @@ impl OpenerAdaptor {
         self.this.upgrade().ok_or_else(gone)
     }
 
-    fn enter(&self) -> Result<Inside> {
+    pub(crate) fn enter(&self) -> Result<Inside> {
         self.lifetime
             .enter()
             .ok_or_else(|| Error::new(ErrorKind::Closed, "the store is closed; open it anew"))
+    }
+
+    /// The wals that are open.
+    fn open_wals(&self) -> Vec<Arc<dyn Child>> {
+        lock(&self.wals).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Gives up on an open when the store closes.
+    async fn until_closing<T>(&self, opening: impl Future<Output = Result<T>>) -> Result<T> {
+        let (mut opening, mut closing) = (pin!(opening), pin!(self.lifetime.closing()));
+        poll_fn(|context| {
+            if let Poll::Ready(opened) = opening.as_mut().poll(context) {
+                return Poll::Ready(opened);
+            }
+            let closed = || {
+                Err(Error::new(
+                    ErrorKind::Closed,
+                    "the store was closed meanwhile",
+                ))
+            };
+            closing.as_mut().poll(context).map(|()| closed())
+        })
+        .await
     }
 
     fn keep(&self, wal: Weak<dyn Child>) {
@@ -75,9 +103,8 @@ impl Opener for OpenerAdaptor {
         let named = |error: Error| error.with_operation("open").with_channel(&option.channel);
         let _inside = self.enter().map_err(named)?;
         check(&option).map_err(named)?;
-        let (writer, backend) = open::open(self.inner.as_ref(), &self.sweeper, &option)
-            .await
-            .map_err(named)?;
+        let opening = open::open(self.inner.as_ref(), &self.sweeper, &option);
+        let (writer, backend) = self.until_closing(opening).await.map_err(named)?;
         let wal = WalAdaptor::new(writer, backend, &option, self.this()?);
         let kept: Weak<dyn Child> = Arc::downgrade(&wal) as _;
         self.keep(kept);
@@ -123,7 +150,13 @@ impl Opener for OpenerAdaptor {
         )
         .map_err(named)?
         {
-            Some(id) => self.inner.truncate(channel, id).await.map_err(named),
+            Some(id) => {
+                self.inner.truncate(channel, id).await.map_err(named)?;
+                for wal in self.open_wals() {
+                    wal.truncated(channel, id);
+                }
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -149,26 +182,33 @@ impl Opener for OpenerAdaptor {
         );
         self.close
             .run(async move {
-                // Opens that run end first, so that what they open is closed here too.
-                lifetime.emptied().await;
+                // Opens that run end first, so that what they open is closed here too. A wal that is being closed
+                // takes its own time; one that hangs is left behind.
+                let _ = clock::timeout(2 * CLOSE_TIMEOUT, lifetime.emptied()).await;
                 let open: Vec<_> = lock(&wals)
                     .drain(..)
                     .filter_map(|wal| wal.upgrade())
                     .collect();
+                let closing = open
+                    .into_iter()
+                    .map(|wal| spawn::task(async move { wal.close_alone().await }));
                 let mut first = Ok(());
-                for wal in open {
-                    first = first.and(wal.close_alone().await);
+                for closing in closing.collect::<Vec<_>>() {
+                    let lost = || Error::new(ErrorKind::Internal, "closing a wal panicked");
+                    first = first.and(closing.await.unwrap_or_else(|_| Err(lost())));
                 }
-                first.and(
-                    inner
-                        .close()
-                        .await
-                        .map_err(|error| error.with_operation("close the store")),
-                )
+                let ended = clock::timeout(CLOSE_TIMEOUT, inner.close()).await;
+                let late = || Error::new(ErrorKind::Unavailable, "the backend did not end in time");
+                let ended = ended.unwrap_or_else(|_| Err(late()));
+                let ended = ended.map_err(|error| error.with_operation("close the store"));
+                first.and(ended)
             })
             .await
     }
 }
+
+/// How long the store's own end may take; its wals have their `close_timeout`.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Options that can't be meant.
 fn check(option: &OpenOption) -> Result<()> {
@@ -177,6 +217,15 @@ fn check(option: &OpenOption) -> Result<()> {
             ErrorKind::InvalidInput,
             "max_in_flight_bytes must be at least 1",
         ));
+    }
+    if let Some(term) = option
+        .term
+        .filter(|term| matches!(term.get(), 0 | u64::MAX))
+    {
+        return Err(
+            Error::new(ErrorKind::InvalidInput, "terms go from 1 to 2^64 - 2")
+                .with_context("term", term),
+        );
     }
     Ok(())
 }

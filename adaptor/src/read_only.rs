@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use walx_core::{
-    Availability, Bounds, ChannelInfo, Header, Lsn, OpenOption, Result, RoWal, ScanOption, Scanner,
-    Tail, Tick,
+    Availability, Bounds, ChannelInfo, ChannelName, Header, Lsn, MessageId, OpenOption, Result,
+    RoWal, ScanOption, Scanner, Tail, Tick,
 };
 use walx_impls::RoWalImpls;
 
@@ -23,7 +23,7 @@ use crate::sweep::Sweeper;
 pub(crate) struct RoWalAdaptor {
     channel: ChannelInfo,
     backend: Arc<dyn RoWalImpls>,
-    handle: Handle,
+    handle: Arc<Handle>,
     availability: watch::Sender<Availability>,
 }
 
@@ -98,5 +98,9 @@ impl Child for RoWalAdaptor {
     async fn close_alone(&self) -> Result<()> {
         self.availability.send_replace(Availability::Closed);
         self.handle.close_alone(ready(())).await
+    }
+
+    fn truncated(&self, _channel: &ChannelName, _id: MessageId) {
+        // A reader's scans start in the backend, which knows.
     }
 }

@@ -25,7 +25,8 @@ impl Sweeper {
     pub(crate) fn add(&self, cache: &Arc<Cache>) {
         let mut state = lock(&self.0);
         state.caches.push(Arc::downgrade(cache));
-        if state.task.is_none() {
+        // The runtime of the first open may have ended, and the task with it.
+        if state.task.as_ref().is_none_or(Task::is_finished) {
             let this = Arc::downgrade(&self.0);
             state.task = Some(spawn::task(async move {
                 loop {
@@ -42,21 +43,18 @@ impl Sweeper {
 
 /// Sweeps once; `false` where nothing is left to sweep.
 fn sweep(this: &Mutex<State>) -> bool {
-    let now = clock::now();
     let mut state = lock(this);
-    state.caches.retain(|cache| match cache.upgrade() {
-        Some(cache) => {
-            cache.sweep(now);
-            true
-        }
-        None => false,
-    });
-    let left = !state.caches.is_empty();
-    if !left {
+    state.caches.retain(|cache| cache.strong_count() > 0);
+    if state.caches.is_empty() {
         // The task is ending by itself.
         if let Some(task) = state.task.take() {
             task.detach();
         }
+        return false;
     }
-    left
+    let caches: Vec<_> = state.caches.iter().filter_map(Weak::upgrade).collect();
+    drop(state);
+    let now = clock::now();
+    caches.iter().for_each(|cache| cache.sweep(now));
+    true
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use walx_core::{
-    Append, AppendBatch, Availability, Bounds, ChannelInfo, Message, MessageId, OpenOption, Owner,
-    Permit, Refused, Result, RoWal, ScanOption, Scanner, Tail, Wal,
+    Append, AppendBatch, Availability, Bounds, ChannelInfo, ChannelName, Message, MessageId,
+    OpenOption, Owner, Permit, Refused, Result, RoWal, ScanOption, Scanner, Tail, Wal,
 };
 use walx_impls::{RoWalImpls, WalImpls};
 use walx_utility::clock;
@@ -21,7 +21,7 @@ use crate::scanner::Log;
 pub(crate) struct WalAdaptor {
     writer: Arc<Writer>,
     backend: Arc<dyn WalImpls>,
-    handle: Handle,
+    handle: Arc<Handle>,
     close_timeout: Duration,
 }
 
@@ -104,6 +104,12 @@ impl Child for WalAdaptor {
     async fn close_alone(&self) -> Result<()> {
         self.handle.close_alone(self.end()).await
     }
+
+    fn truncated(&self, channel: &ChannelName, id: MessageId) {
+        if *channel == self.writer.channel.name {
+            self.writer.cache.truncate(id);
+        }
+    }
 }
 
 /// Waits for what is on its way, then ends the ownership in the log.
@@ -140,7 +146,7 @@ impl Wal for WalAdaptor {
         let newest = self.backend.bounds().await.map_err(named)?.newest;
         // The numbered records are asked after the bounds: they can only have moved on.
         let (numbered, before) = self.writer.cache.newest_two();
-        match clamp(id, newest.max_with(numbered), numbered, before).map_err(named)? {
+        match clamp(id, larger(newest, numbered), numbered, before).map_err(named)? {
             Some(id) => {
                 self.backend.truncate(id).await.map_err(named)?;
                 self.writer.cache.truncate(id);
@@ -155,24 +161,14 @@ impl Wal for WalAdaptor {
     }
 }
 
-/// The larger of two ids that may be missing.
-trait MaxWith {
-    fn max_with(self, other: Self) -> Self;
-}
-
-impl MaxWith for Option<MessageId> {
-    fn max_with(self, other: Self) -> Self {
-        match (self, other) {
-            (Some(a), Some(b)) if b > a => Some(b),
-            (None, other) => other,
-            (this, _) => this,
-        }
-    }
-}
-
 impl Drop for WalAdaptor {
     fn drop(&mut self) {
         // Without a close it ends as a crash would end it: nothing is released. After a close this changes nothing.
         self.writer.orphan();
     }
+}
+
+/// The larger of two ids that may be missing.
+fn larger(a: Option<MessageId>, b: Option<MessageId>) -> Option<MessageId> {
+    if a > b { a } else { b }
 }

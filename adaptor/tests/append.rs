@@ -7,8 +7,11 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use common::{Rig, message, scan_all, texts, within};
-use walx_core::{Entry, ErrorKind, Message, ScanOption};
+use walx_core::{AppendContext, Entry, ErrorKind, Interceptor, Message, Place, ScanOption};
 use walx_utility::spawn;
 
 #[tokio::test]
@@ -170,7 +173,7 @@ async fn after_a_failed_append_nothing_later_is_acknowledged_and_nothing_is_deli
     assert!(!within(wal.unavailable()).await.is_available());
     let later = wal.append(message("later")).await.unwrap_err();
     assert_eq!(later.kind(), ErrorKind::Unavailable);
-    assert!(later.to_string().contains("open the wal anew"), "{later}");
+    assert!(later.to_string().contains("open it anew"), "{later}");
     assert_eq!(
         texts(&scan_all(wal.as_ref(), ScanOption::earliest()).await),
         ["good"]
@@ -269,4 +272,124 @@ async fn scanners_see_a_message_only_once_it_is_confirmed() {
             .iter()
             .all(|entry| matches!(entry, Entry::Message(_)))
     );
+}
+
+#[tokio::test]
+async fn who_gives_up_in_the_queue_holds_nobody_up() {
+    let rig = Rig::new();
+    let option = rig.option().with_max_in_flight_bytes(10_000);
+    let wal = rig.opener.open(option).await.unwrap();
+    let permit = wal.reserve(6_000).await.unwrap();
+    // Both are too large to fit beside the permit.
+    let reserving = wal.reserve(9_000);
+    let given_up = walx_utility::clock::timeout(std::time::Duration::from_millis(1), reserving);
+    assert!(given_up.await.is_err());
+    drop(wal.append(Message::new(vec![0; 9_000])));
+    within(wal.append(message("small"))).await.unwrap();
+    within(permit.append(message("reserved"))).await.unwrap();
+}
+
+struct Hook {
+    before: AtomicUsize,
+    ok: AtomicUsize,
+    failed: AtomicUsize,
+    panics: bool,
+}
+
+impl Hook {
+    fn new(panics: bool) -> Arc<Self> {
+        let zero = || AtomicUsize::new(0);
+        Arc::new(Self {
+            before: zero(),
+            ok: zero(),
+            failed: zero(),
+            panics,
+        })
+    }
+
+    fn counts(&self) -> [usize; 3] {
+        [&self.before, &self.ok, &self.failed].map(|it| it.load(Ordering::SeqCst))
+    }
+}
+
+impl Interceptor for Hook {
+    fn name(&self) -> &'static str {
+        "counts"
+    }
+
+    fn before(&self, _context: &AppendContext<'_>, message: &mut Message) -> walx_core::Result<()> {
+        self.before.fetch_add(1, Ordering::SeqCst);
+        *message = message.clone().with_property("hook", "was here");
+        Ok(())
+    }
+
+    fn after(&self, _context: &AppendContext<'_>, result: &walx_core::Result<Place>) {
+        assert!(!self.panics, "a hook panics");
+        let count = if result.is_ok() {
+            &self.ok
+        } else {
+            &self.failed
+        };
+        count.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn every_message_that_a_hook_saw_coming_it_sees_ending() {
+    let rig = Rig::new();
+    let hook = Hook::new(false);
+    let option = rig
+        .option()
+        .with_interceptor(hook.clone())
+        .with_max_in_flight_bytes(1_000);
+    let wal = rig.opener.open(option).await.unwrap();
+    wal.append(message("a")).await.unwrap();
+    // What the hook adds is not the caller's to reserve.
+    let permit = wal.reserve(1).await.unwrap();
+    permit.append(message("b")).await.unwrap();
+    assert_eq!(hook.counts(), [2, 2, 0]);
+    rig.faults().fail_next(1, ErrorKind::NotWritten);
+    let batch = wal.append_batch(vec![message("c"), message("d"), message("e")]);
+    let queued = wal.append(message("f"));
+    assert!(within(batch).await.is_err());
+    assert!(within(queued).await.is_err());
+    assert_eq!(hook.counts(), [6, 2, 4]);
+    assert!(wal.append(message("g")).await.is_err());
+    wal.close().await.unwrap();
+    assert_eq!(
+        wal.append(message("h")).await.unwrap_err().kind(),
+        ErrorKind::Closed
+    );
+    assert_eq!(hook.counts(), [8, 2, 6]);
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_ends_the_wal_and_leaves_nobody_waiting() {
+    let rig = Rig::new();
+    let option = rig.option().with_interceptor(Hook::new(true));
+    let wal = rig.opener.open(option).await.unwrap();
+    // They are durable; who asks is told so, or that it is not known.
+    let handles: Vec<_> = (0..2_000).map(|i| wal.append(message(i))).collect();
+    let mut unknown = 0;
+    for handle in handles {
+        unknown += usize::from(within(handle).await.is_err());
+    }
+    assert!(unknown > 0);
+    assert!(!within(wal.unavailable()).await.is_available());
+    within(wal.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_empty_properties_count_against_the_bytes_on_their_way() {
+    let rig = Rig::new();
+    let option = rig.option().with_max_in_flight_bytes(64 << 10);
+    let wal = rig.opener.open(option).await.unwrap();
+    rig.faults().hold();
+    let mut heavy = message("x");
+    heavy.properties = (0..10_000).map(|_| ("", "")).collect();
+    let first = wal.append(heavy.clone());
+    let refused = wal.try_append(heavy).unwrap_err();
+    assert!(matches!(refused.error.kind(), ErrorKind::Overloaded { .. }));
+    rig.faults().release_all();
+    within(first).await.unwrap();
 }

@@ -223,3 +223,87 @@ async fn a_wal_that_is_alone_in_its_store_closes_it_and_the_store_closes_the_wal
     let error = wal.append(message("late")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn closing_the_store_takes_bounded_time_though_an_open_and_many_wals_hang() {
+    let rig = Rig::new();
+    let mut wals = Vec::new();
+    for number in 0..10 {
+        let channel = walx_core::ChannelName::new(format!("channel-{number}")).unwrap();
+        let wal = rig.opener.open(channel.clone().into()).await.unwrap();
+        rig.store.faults(&channel).lose_ack_next();
+        let lost = wal.append(message("lost"));
+        wals.push((wal, lost));
+    }
+    rig.faults().hold();
+    let opening = spawn::task({
+        let (opener, option) = (rig.opener.clone(), rig.option());
+        async move { opener.open(option).await.map(|_| ()) }
+    });
+    tokio::task::yield_now().await;
+    let start = clock::now();
+    within(rig.opener.close()).await.unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(
+        opening.await.unwrap().unwrap_err().kind(),
+        ErrorKind::Closed
+    );
+    for (_, lost) in wals {
+        assert_eq!(lost.await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+    }
+}
+
+#[tokio::test]
+async fn a_close_of_wal_and_store_goes_on_without_its_future() {
+    let rig = Rig::new();
+    let option = rig.option().with_close_store(true);
+    let wal = rig.opener.open(option).await.unwrap();
+    rig.faults().hold();
+    let handle = wal.append(message("x"));
+    assert!(
+        clock::timeout(Duration::from_millis(1), wal.close())
+            .await
+            .is_err()
+    );
+    drop(wal);
+    rig.faults().release_all();
+    within(handle).await.unwrap();
+    // The store waits for the wal's close, which releases the channel.
+    within(rig.opener.close()).await.unwrap();
+    rig.other_opener().open(rig.option()).await.unwrap();
+}
+
+#[test]
+fn a_runtime_that_ends_leaves_nobody_waiting() {
+    let rig = Rig::new();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let first = runtime();
+    let (wal, lost) = first.block_on(async {
+        let wal = rig.open().await;
+        rig.faults().lose_ack_next();
+        let lost = wal.append(message("lost"));
+        assert!(
+            clock::timeout(Duration::from_millis(1), wal.close())
+                .await
+                .is_err()
+        );
+        (wal, lost)
+    });
+    drop(first);
+    runtime().block_on(async {
+        assert_eq!(
+            within(lost).await.unwrap_err().kind(),
+            ErrorKind::OutcomeUnknown
+        );
+        assert!(within(wal.close()).await.is_err());
+    });
+}

@@ -1,6 +1,6 @@
 //! Bytes that are on their way, with a FIFO of those that wait for room.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 /// A limit of bytes. It has no lock and wakes nobody: its owner does both, in the same critical section in which an
 /// append takes its place, so that whoever waits is placed in order even if its future is never polled.
@@ -8,7 +8,9 @@ use std::collections::VecDeque;
 pub struct Budget<W> {
     limit: usize,
     used: usize,
-    waiting: VecDeque<(usize, W)>,
+    /// By ticket; tickets ascend.
+    waiting: BTreeMap<u64, (usize, W)>,
+    next_ticket: u64,
 }
 
 impl<W> Budget<W> {
@@ -17,7 +19,8 @@ impl<W> Budget<W> {
         Self {
             limit,
             used: 0,
-            waiting: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            next_ticket: 0,
         }
     }
 
@@ -30,9 +33,21 @@ impl<W> Budget<W> {
         fits
     }
 
-    /// Puts somebody at the end of the queue.
-    pub fn wait(&mut self, bytes: usize, waiter: W) {
-        self.waiting.push_back((bytes, waiter));
+    /// Takes room whether there is some or not, for something whose room was reserved smaller than it came out.
+    pub fn take(&mut self, bytes: usize) {
+        self.used += bytes;
+    }
+
+    /// Puts somebody at the end of the queue, with the ticket by which they can leave it.
+    pub fn wait(&mut self, bytes: usize, waiter: impl FnOnce(u64) -> W) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.waiting.insert(ticket, (bytes, waiter(ticket)));
+    }
+
+    /// Leaves the queue.
+    pub fn leave(&mut self, ticket: u64) -> Option<W> {
+        self.waiting.remove(&ticket).map(|(_, waiter)| waiter)
     }
 
     /// Gives room back.
@@ -43,19 +58,25 @@ impl<W> Budget<W> {
 
     /// The first in the queue, once there is room; the room is taken.
     pub fn admit(&mut self) -> Option<(usize, W)> {
-        let (bytes, _) = self.waiting.front()?;
-        if !self.fits(*bytes) {
+        let first = self.waiting.first_entry()?;
+        let bytes = first.get().0;
+        if self.used != 0 && self.used.saturating_add(bytes) > self.limit {
             return None;
         }
         self.used += bytes;
-        self.waiting.pop_front()
+        Some(first.remove())
     }
 
     /// Everybody in the queue, who leave it without room.
     pub fn dismiss(&mut self) -> impl Iterator<Item = W> {
         std::mem::take(&mut self.waiting)
-            .into_iter()
+            .into_values()
             .map(|(_, waiter)| waiter)
+    }
+
+    /// Whether somebody waits.
+    pub fn is_contended(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Bytes taken.
@@ -68,11 +89,6 @@ impl<W> Budget<W> {
         self.limit
     }
 
-    /// Whether somebody waits.
-    pub fn is_contended(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
     fn fits(&self, bytes: usize) -> bool {
         self.used == 0 || self.used.saturating_add(bytes) <= self.limit
     }
@@ -82,6 +98,8 @@ impl<W> Budget<W> {
 mod tests {
     use proptest::prelude::*;
 
+    use std::collections::VecDeque;
+
     use super::*;
 
     #[test]
@@ -89,15 +107,28 @@ mod tests {
         let mut budget = Budget::new(10);
         assert!(budget.try_take(6));
         assert!(!budget.try_take(5));
-        budget.wait(5, 'a');
+        budget.wait(5, |_| 'a');
         assert!(!budget.try_take(1));
-        budget.wait(1, 'b');
+        budget.wait(1, |_| 'b');
         assert_eq!(budget.admit(), None);
         budget.give(6);
         assert_eq!(
             (budget.admit(), budget.admit(), budget.admit()),
             (Some((5, 'a')), Some((1, 'b')), None)
         );
+    }
+
+    #[test]
+    fn who_leaves_the_queue_holds_nobody_up() {
+        let mut budget = Budget::new(10);
+        assert!(budget.try_take(6));
+        let mut large = None;
+        budget.wait(9, |ticket| large = Some(ticket));
+        budget.wait(1, |_| ());
+        assert_eq!(budget.admit(), None);
+        assert_eq!(budget.leave(large.unwrap()), Some(()));
+        assert_eq!(budget.leave(large.unwrap()), None);
+        assert_eq!(budget.admit(), Some((1, ())));
     }
 
     #[test]
@@ -119,7 +150,7 @@ mod tests {
                     taken.push_back(bytes);
                     order.push(i);
                 } else {
-                    budget.wait(bytes, i);
+                    budget.wait(bytes, |_| i);
                 }
                 prop_assert!(budget.used() <= 10);
             }

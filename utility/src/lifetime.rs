@@ -15,7 +15,7 @@ pub struct Lifetime(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     state: AtomicUsize,
-    empty: Notify,
+    changed: Notify,
 }
 
 /// Somebody inside. Dropped, they are out.
@@ -43,21 +43,25 @@ impl Lifetime {
     /// Lets nobody in any more. `true` for the first call.
     pub fn begin_close(&self) -> bool {
         let before = self.0.state.fetch_or(CLOSING, Ordering::AcqRel);
-        if before & !CLOSING == 0 {
-            self.0.empty.notify_waiters();
-        }
+        self.0.changed.notify_waiters();
         before & CLOSING == 0
     }
 
-    /// Whether closing has begun.
-    pub fn is_closing(&self) -> bool {
-        self.0.state.load(Ordering::Acquire) & CLOSING != 0
+    /// Waits until closing has begun.
+    pub async fn closing(&self) {
+        loop {
+            let notified = self.0.changed.notified();
+            if self.0.state.load(Ordering::Acquire) & CLOSING != 0 {
+                return;
+            }
+            notified.await;
+        }
     }
 
     /// Waits until closing has begun and nobody is inside.
     pub async fn emptied(&self) {
         loop {
-            let notified = self.0.empty.notified();
+            let notified = self.0.changed.notified();
             if self.0.state.load(Ordering::Acquire) == CLOSING {
                 return;
             }
@@ -69,7 +73,7 @@ impl Lifetime {
 impl Drop for Inside {
     fn drop(&mut self) {
         if self.0.state.fetch_sub(1, Ordering::AcqRel) == CLOSING + 1 {
-            self.0.empty.notify_waiters();
+            self.0.changed.notify_waiters();
         }
     }
 }
@@ -88,6 +92,7 @@ mod tests {
         assert!(lifetime.begin_close());
         assert!(!lifetime.begin_close());
         assert!(lifetime.enter().is_none());
+        lifetime.closing().await;
         assert!(
             clock::timeout(Duration::from_secs(9), lifetime.emptied())
                 .await

@@ -22,6 +22,11 @@ pub fn task<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static)
 }
 
 impl<T> Task<T> {
+    /// Whether it has ended, also because its runtime did.
+    pub fn is_finished(&self) -> bool {
+        self.0.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Lets the task go on without a handle.
     pub fn detach(mut self) {
         self.0 = None;

@@ -6,9 +6,10 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use walx_core::{Availability, BoxFuture, Error, ErrorKind, MessageId, Place, Result};
-use walx_impls::{Batch, Kind, StoredRecord};
+use walx_impls::{Batch, Kind, Record, StoredRecord};
 use walx_utility::clock::{self, Instant};
 use walx_utility::sync::lock;
 
@@ -28,20 +29,20 @@ pub(super) async fn drive(writer: Arc<Writer>) {
         writer,
         flights: VecDeque::new(),
         group: Vec::new(),
-        answers: Vec::new(),
+        answers: VecDeque::new(),
         failure: None,
         newest: None,
+        ended: false,
         deadline: None,
     };
     poll_fn(|context| driver.poll(context)).await;
 }
 
-/// Where a caller waits, since when, and what it gets: a place for each record, with its bytes and kind.
-type Answer = (
-    Option<Arc<Slot>>,
-    Instant,
-    Result<Batch<(Place, usize, Kind)>>,
-);
+/// Where a caller waits, since when, and what it gets.
+type Answer = (Option<Arc<Slot>>, Instant, Outcome);
+
+/// A place for each record, with its bytes and kind; or why there is none, with the records.
+type Outcome = std::result::Result<Batch<(Place, usize, Kind)>, (Error, Batch<Record>)>;
 
 struct Driver {
     writer: Arc<Writer>,
@@ -50,11 +51,13 @@ struct Driver {
     /// Appends that are decided, in order.
     group: Vec<(Flight, Result<Batch<MessageId>>)>,
     /// What the callers of a group get.
-    answers: Vec<Answer>,
+    answers: VecDeque<Answer>,
     /// The first failure: from there on nothing is acknowledged.
     failure: Option<Error>,
     /// The last id that the backend gave.
     newest: Option<MessageId>,
+    /// Whether it ended as it should.
+    ended: bool,
     /// After the handle was dropped: when to give up on what is on its way.
     deadline: Option<BoxFuture<()>>,
 }
@@ -108,7 +111,8 @@ impl Driver {
             self.flights.append(&mut order.placed);
             order.drained.send_replace(true);
             drop(order);
-            self.abandon();
+            self.ended = true;
+            self.abandon("the wal was closed before the backend answered");
             return Fetched::Ended;
         }
         order.driver = Some(context.waker().clone());
@@ -145,9 +149,12 @@ impl Driver {
         let now = clock::now();
         for (flight, outcome) in group.drain(..) {
             charge += flight.charge;
-            let outcome = self.judge(outcome, flight.records.len());
-            let places = outcome.map(|ids| confirmed(flight.records, ids, &mut records));
-            self.answers.push((flight.slot, flight.started, places));
+            let outcome = match self.judge(outcome, flight.records.len()) {
+                Ok(ids) => Ok(confirmed(flight.records, ids, &mut records)),
+                Err(error) => Err((error, flight.records)),
+            };
+            self.answers
+                .push_back((flight.slot, flight.started, outcome));
         }
         self.group = group;
         // Scanners first, so that whoever has an acknowledgement finds the message in every scan.
@@ -155,29 +162,43 @@ impl Driver {
         if let Some(failure) = &self.failure {
             self.writer.fail(failure);
         }
-        for (slot, started, places) in self.answers.drain(..) {
+        // One by one, so that a hook that panics leaves the others to the driver's end.
+        while let Some((slot, started, outcome)) = self.answers.pop_front() {
             let elapsed = now.saturating_duration_since(started);
-            let places = places.map(|all| {
-                all.map(|(place, bytes, kind)| {
-                    if kind == Kind::Data {
-                        self.writer.after(bytes, elapsed, &Ok(place));
-                    }
-                    place
-                })
-            });
-            let places = places.map_err(|error| {
-                let error = self.writer.named(error);
-                self.writer.after(0, elapsed, &Err(error.clone()));
-                error
-            });
-            if let Some(slot) = slot {
-                slot.decide(places);
-            }
+            self.answer(slot, elapsed, outcome);
         }
         let mut order = lock(&self.writer.order);
         order.budget.give(charge);
         self.writer.admit_waiting(&mut order);
         self.writer.unlock(order);
+    }
+
+    /// Tells the caller, then the hooks.
+    fn answer(&self, slot: Option<Arc<Slot>>, elapsed: Duration, outcome: Outcome) {
+        let writer = &self.writer;
+        match outcome {
+            Ok(places) => {
+                if let Some(slot) = slot {
+                    slot.decide(Ok(places.clone().map(|(place, _, _)| place)));
+                }
+                for (place, bytes, kind) in places.as_slice() {
+                    if *kind == Kind::Data {
+                        writer.after(*bytes, elapsed, &Ok(*place));
+                    }
+                }
+            }
+            Err((error, records)) => {
+                let error = writer.named(error);
+                if let Some(slot) = slot {
+                    slot.decide(Err(error.clone()));
+                }
+                for record in records.as_slice() {
+                    if record.header.kind == Kind::Data {
+                        writer.after(record.bytes(), elapsed, &Err(error.clone()));
+                    }
+                }
+            }
+        }
     }
 
     /// What an answer of the backend means: after the first failure nothing is acknowledged.
@@ -222,12 +243,46 @@ impl Driver {
     }
 
     /// Tells everybody who still waits that the outcome stays open.
-    fn abandon(&mut self) {
-        for flight in self.flights.drain(..) {
-            if let Some(slot) = flight.slot {
-                slot.decide(Err(self
-                    .writer
-                    .named(unknown("the wal was closed before the backend answered"))));
+    fn abandon(&mut self, why: &'static str) {
+        let group = self.group.drain(..).map(|(flight, _)| flight);
+        let undecided = group.chain(self.flights.drain(..)).map(|flight| {
+            let outcome = Err((unknown(why), flight.records));
+            (flight.slot, flight.started, outcome)
+        });
+        self.answers.extend(undecided);
+        while let Some((slot, started, outcome)) = self.answers.pop_front() {
+            self.answer(slot, started.elapsed(), outcome);
+        }
+    }
+}
+
+impl Drop for Driver {
+    /// A hook or a backend panicked, or the runtime was shut down: nobody waits for ever.
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let why = "the wal's commit driver was ended, by a panic or with its runtime";
+        self.writer.fail(&Error::new(ErrorKind::Internal, why));
+        let mut order = lock(&self.writer.order);
+        order.driver = None;
+        self.flights.append(&mut order.placed);
+        let drained = order.drained.clone();
+        drop(order);
+        drained.send_replace(true);
+        // Without the hooks: one of them may be what panicked.
+        let group = self.group.drain(..).map(|(flight, _)| flight);
+        let undecided = group
+            .chain(self.flights.drain(..))
+            .map(|flight| flight.slot);
+        for slot in undecided.flatten() {
+            slot.decide(Err(self.writer.named(unknown(why))));
+        }
+        for (slot, _, outcome) in self.answers.drain(..) {
+            let outcome = outcome.map(|places| places.map(|(place, _, _)| place));
+            let outcome = outcome.map_err(|(error, _)| self.writer.named(error));
+            if let Some(slot) = slot {
+                slot.decide(outcome);
             }
         }
     }
@@ -260,14 +315,13 @@ impl Writer {
         for waiter in dismissed {
             let error = match failure.kind() {
                 ErrorKind::Fenced => failure.clone(),
-                _ => self
-                    .refused(
-                        ErrorKind::NotWritten,
-                        "an append before it failed; safe to append again after a new open",
-                    )
-                    .with_context("earlier append", &failure),
+                _ => Error::new(
+                    ErrorKind::NotWritten,
+                    "an append before it failed; safe to append again after a new open",
+                )
+                .with_context("earlier append", &failure),
             };
-            waiter.refuse(&error);
+            self.dismiss(waiter, error);
         }
     }
 }
@@ -292,7 +346,7 @@ fn unknown(message: &'static str) -> Error {
 
 /// The places of confirmed records, with the bytes and the kind of each; the records go to the cache.
 fn confirmed(
-    batch: Batch<walx_impls::Record>,
+    batch: Batch<Record>,
     ids: Batch<MessageId>,
     records: &mut Vec<StoredRecord>,
 ) -> Batch<(Place, usize, Kind)> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use walx_core::{
     Append, AppendBatch, AppendContext, Availability, ChannelInfo, Error, ErrorKind, Interceptor,
-    Message, OpenOption, Owner, Place, Refused, Result, TickSource,
+    Message, OpenOption, Owner, Place, Refused, Result, Tick, TickSource,
 };
 use walx_impls::{Batch, Kind, WalImpls};
 use walx_utility::clock::{self, Instant, WallClock};
@@ -105,14 +105,12 @@ impl Writer {
             Ok(messages) => messages,
             Err(error) => return Err(Refused { message, error }),
         };
-        let bytes = charge(&messages);
+        let (bytes, now) = (charge(&messages), self.ticks.now());
         let mut order = lock(&self.order);
         if let Err(error) = order.check_open() {
             drop(order);
-            return Err(Refused {
-                message,
-                error: self.named(error),
-            });
+            let error = self.refuse(&messages, started, error);
+            return Err(Refused { message, error });
         }
         if !order.budget.try_take(bytes) {
             let (used, limit) = (order.budget.used(), order.budget.limit());
@@ -120,16 +118,17 @@ impl Writer {
             let kind = ErrorKind::Overloaded {
                 retry_after: Duration::from_millis(random::within(1..=5)),
             };
-            let error = self
-                .refused(
-                    kind,
-                    "the appends on their way have reached their limit; call again, or use append",
-                )
+            let full =
+                "the appends on their way have reached their limit; call again, or use append";
+            let error = Error::new(kind, full)
                 .with_context("bytes on their way", used)
                 .with_context("max_in_flight_bytes", limit);
+            let error = self.refuse(&messages, started, error);
             return Err(Refused { message, error });
         }
-        Ok(Append::new(self.place_now(order, messages, bytes, started)))
+        Ok(Append::new(
+            self.place_now(order, messages, now, bytes, started),
+        ))
     }
 
     /// Room for a message of so many bytes, in the same queue as appends.
@@ -139,7 +138,8 @@ impl Writer {
             let mut order = lock(&self.order);
             order.check_open().map_err(|error| self.named(error))?;
             let limit = order.budget.limit();
-            if charge > limit {
+            // Like any append, it may have more than the limit where nothing else is on its way.
+            if bytes > limit {
                 return Err(self
                     .refused(
                         ErrorKind::InvalidInput,
@@ -171,12 +171,13 @@ impl Writer {
 
     /// Appends the record of a clean end, behind everything else; `None` after a failure.
     pub(crate) fn release(self: &Arc<Self>) -> Option<Append> {
+        let now = self.ticks.now();
         let mut order = lock(&self.order);
         if matches!(order.phase, Phase::Failed(_)) {
             return None;
         }
         let slot = Slot::placed();
-        self.place_marker(&mut order, Kind::Release, Arc::clone(&slot));
+        self.place_marker(&mut order, Kind::Release, now, Arc::clone(&slot));
         self.unlock(order);
         Some(Append::new(slot))
     }
@@ -204,7 +205,7 @@ impl Writer {
         self.unlock(order);
         for waiter in dismissed {
             let message = "the wal was closed before the message was placed; nothing was written";
-            waiter.refuse(&self.refused(ErrorKind::Closed, message));
+            self.dismiss(waiter, Error::new(ErrorKind::Closed, message));
         }
         if ending != Ending::No {
             self.availability.send_replace(Availability::Closed);
@@ -234,21 +235,45 @@ impl Writer {
         }
     }
 
+    /// Lets the hooks see that nothing of `messages` was written, and names the error.
+    fn refuse(&self, messages: &Batch<Message>, started: Instant, error: Error) -> Error {
+        let error = self.named(error);
+        for message in messages.as_slice() {
+            self.after(message.bytes(), started.elapsed(), &Err(error.clone()));
+        }
+        error
+    }
+
+    /// Tells somebody of the queue that nothing was written.
+    fn dismiss(&self, waiter: order::Waiter, error: Error) {
+        match waiter {
+            order::Waiter::Permit(reserve) => reserve.refuse(self.named(error)),
+            order::Waiter::Append(slot) => {
+                if let Some((messages, started)) = slot.take_waiting() {
+                    slot.decide(Err(self.refuse(&messages, started, error)));
+                }
+            }
+        }
+    }
+
     fn place_or_wait(self: &Arc<Self>, messages: Batch<Message>, started: Instant) -> Arc<Slot> {
-        let bytes = charge(&messages);
+        let (bytes, now) = (charge(&messages), self.ticks.now());
         let mut order = lock(&self.order);
         if let Err(error) = order.check_open() {
             drop(order);
-            return Slot::failed(self.named(error));
+            return Slot::failed(self.refuse(&messages, started, error));
         }
-        if !order.budget.try_take(bytes) {
-            let slot = Slot::waiting(messages, started);
-            order
-                .budget
-                .wait(bytes, order::Waiter::Append(Arc::clone(&slot)));
-            return slot;
+        if order.budget.try_take(bytes) {
+            return self.place_now(order, messages, now, bytes, started);
         }
-        self.place_now(order, messages, bytes, started)
+        let mut slot = None;
+        order.budget.wait(bytes, |ticket| {
+            let waiting = Slot::waiting(messages, started, Arc::downgrade(self), ticket);
+            order::Waiter::Append(Arc::clone(slot.insert(waiting)))
+        });
+        drop(order);
+        let unplaced = || Slot::failed(self.refused(ErrorKind::Internal, "the queue took nothing"));
+        slot.unwrap_or_else(unplaced)
     }
 
     /// Takes the place of messages whose room is taken.
@@ -256,12 +281,13 @@ impl Writer {
         &self,
         mut order: MutexGuard<'_, Order>,
         messages: Batch<Message>,
+        now: Tick,
         charge: usize,
         started: Instant,
     ) -> Arc<Slot> {
         let slot = Slot::placed();
         let waiting = Some(Arc::clone(&slot));
-        self.place(&mut order, messages, charge, waiting, started);
+        self.place(&mut order, messages, now, charge, waiting, started);
         self.unlock(order);
         slot
     }
@@ -272,6 +298,6 @@ fn charge(messages: &Batch<Message>) -> usize {
     messages
         .as_slice()
         .iter()
-        .map(|message| message.bytes() + OVERHEAD_BYTES)
+        .map(|it| it.bytes() + it.properties.held_bytes() + OVERHEAD_BYTES)
         .sum()
 }

@@ -38,6 +38,8 @@ pub(super) struct Order {
     /// Whether the driver has nothing to decide and waits for an append.
     pub(super) idle: bool,
     pub(super) phase: Phase,
+    /// Set while the backend takes an append; still set only where it panicked.
+    half_placed: bool,
     pub(super) ending: Ending,
     /// Whether, since admission stopped, no append is on its way.
     pub(super) drained: watch::Sender<bool>,
@@ -88,18 +90,27 @@ impl Order {
             driver: None,
             idle: false,
             phase: Phase::Open,
+            half_placed: false,
             ending: Ending::No,
             drained: watch::Sender::new(false),
         }
     }
 
     pub(super) fn check_open(&self) -> Result<()> {
-        match &self.phase {
-            Phase::Open => Ok(()),
-            Phase::Closing => Err(Error::new(
+        let closed = || {
+            Error::new(
                 ErrorKind::Closed,
                 "the wal is closed; nothing was written; open it anew",
+            )
+        };
+        match &self.phase {
+            _ if self.half_placed => Err(Error::new(
+                ErrorKind::Internal,
+                "the backend panicked while an append took its place; nothing more is written; open the wal anew",
             )),
+            _ if self.ending != Ending::No => Err(closed()),
+            Phase::Open => Ok(()),
+            Phase::Closing => Err(closed()),
             Phase::Failed(cause) => Err(after_failure(cause)),
         }
     }
@@ -111,19 +122,9 @@ fn after_failure(cause: &Error) -> Error {
         ErrorKind::Fenced => cause.clone(),
         _ => Error::new(
             ErrorKind::Unavailable,
-            "an earlier append failed; nothing was written; open the wal anew",
+            "an earlier append failed; nothing was written; close the wal and open it anew, with take_over",
         )
         .with_context("earlier append", cause),
-    }
-}
-
-impl Waiter {
-    /// Tells that nothing was written.
-    pub(super) fn refuse(&self, error: &Error) {
-        match self {
-            Self::Append(slot) => slot.refuse(error.clone()),
-            Self::Permit(reserve) => reserve.refuse(error.clone()),
-        }
     }
 }
 
@@ -133,20 +134,21 @@ impl Writer {
         &self,
         order: &mut Order,
         messages: Batch<Message>,
+        now: Tick,
         charge: usize,
         slot: Option<Arc<Slot>>,
         started: Instant,
     ) {
         let records = messages.map(|message| {
-            let header = self.number(&mut order.numbering, Kind::Data);
+            let header = self.number(&mut order.numbering, Kind::Data, now);
             Record::data(header, message)
         });
         self.fly(order, records, charge, slot, started);
     }
 
     /// Takes the place of one of walx's own records.
-    pub(super) fn place_marker(&self, order: &mut Order, kind: Kind, slot: Arc<Slot>) {
-        let header = self.number(&mut order.numbering, kind);
+    pub(super) fn place_marker(&self, order: &mut Order, kind: Kind, now: Tick, slot: Arc<Slot>) {
+        let header = self.number(&mut order.numbering, kind, now);
         self.fly(
             order,
             Batch::One(Record::marker(header)),
@@ -158,11 +160,16 @@ impl Writer {
 
     /// Admits those that wait, in order, as far as there is room. Their futures need not be polled for that.
     pub(super) fn admit_waiting(&self, order: &mut Order) {
+        if !order.budget.is_contended() || order.check_open().is_err() {
+            return;
+        }
+        // Asked before anybody leaves the queue: it is a user's code, and may panic.
+        let tick = self.ticks.now();
         while let Some((charge, waiter)) = order.budget.admit() {
             match waiter {
                 Waiter::Append(slot) => match slot.take_waiting() {
                     Some((messages, started)) => {
-                        self.place(order, messages, charge, Some(slot), started)
+                        self.place(order, messages, tick, charge, Some(slot), started);
                     }
                     None => order.budget.give(charge),
                 },
@@ -184,8 +191,8 @@ impl Writer {
         wakes.into_iter().chain(driver).for_each(Waker::wake);
     }
 
-    fn number(&self, numbering: &mut Numbering, kind: Kind) -> Header {
-        numbering.tick = self.ticks.now().max(numbering.tick.next());
+    fn number(&self, numbering: &mut Numbering, kind: Kind, now: Tick) -> Header {
+        numbering.tick = now.max(numbering.tick.next());
         let header =
             Header::new(kind, self.owner, numbering.tick).numbered(numbering.seq, numbering.lsn);
         numbering.seq = numbering.seq.next();
@@ -203,7 +210,9 @@ impl Writer {
         slot: Option<Arc<Slot>>,
         started: Instant,
     ) {
+        order.half_placed = true;
         let appending = self.backend.append(records.clone());
+        order.half_placed = false;
         order.placed.push_back(Flight {
             appending,
             records,

@@ -55,6 +55,8 @@ pub(super) struct Reservation {
     writer: Arc<Writer>,
     reserve: Arc<Reserve>,
     charge: usize,
+    /// How it leaves the queue; `None` where it has never been there.
+    ticket: Option<u64>,
 }
 
 impl Reservation {
@@ -66,15 +68,18 @@ impl Reservation {
             State::Waiting(None)
         };
         let reserve = Arc::new(Reserve(Mutex::new(state)));
+        let mut ticket = None;
         if !granted {
-            order
-                .budget
-                .wait(charge, Waiter::Permit(Arc::clone(&reserve)));
+            order.budget.wait(charge, |given| {
+                ticket = Some(given);
+                Waiter::Permit(Arc::clone(&reserve))
+            });
         }
         Self {
             writer: Arc::clone(writer),
             reserve,
             charge,
+            ticket,
         }
     }
 }
@@ -97,12 +102,11 @@ impl Future for Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let granted = matches!(
-            std::mem::replace(&mut *lock(&self.reserve.0), State::Gone),
-            State::Granted
-        );
-        if granted {
-            self.writer.give_back(self.charge);
+        let state = std::mem::replace(&mut *lock(&self.reserve.0), State::Gone);
+        match (state, self.ticket) {
+            (State::Granted, _) => self.writer.give_back(self.charge),
+            (State::Waiting(_), Some(ticket)) => self.writer.leave(ticket),
+            _ => {}
         }
     }
 }
@@ -115,41 +119,38 @@ impl PermitState for Permits {
         let started = clock::now();
         let writer = &self.0;
         let reserved = reserved_bytes + OVERHEAD_BYTES;
-        let admitted =
-            writer
-                .admit(Batch::One(message))
-                .and_then(|messages| match charge(&messages) {
-                    needed if needed <= reserved => Ok((messages, needed)),
-                    needed => Err(writer
-                        .refused(
-                            ErrorKind::InvalidInput,
-                            "the message is larger than its permit; nothing was written",
-                        )
-                        .with_context("bytes", needed - OVERHEAD_BYTES)
-                        .with_context("permit in bytes", reserved_bytes)),
-                });
-        let (messages, needed) = match admitted {
+        // What hooks add is not the caller's to reserve.
+        let bytes = message.bytes();
+        let admitted = if bytes <= reserved_bytes {
+            writer.admit(Batch::One(message))
+        } else {
+            Err(writer
+                .refused(
+                    ErrorKind::InvalidInput,
+                    "the message is larger than its permit; nothing was written",
+                )
+                .with_context("bytes", bytes)
+                .with_context("permit in bytes", reserved_bytes))
+        };
+        let messages = match admitted {
             Ok(admitted) => admitted,
             Err(error) => {
                 writer.give_back(reserved);
                 return Append::failed(error);
             }
         };
+        let (needed, now) = (charge(&messages), writer.ticks.now());
         let mut order = lock(&writer.order);
+        order.budget.give(reserved);
         if let Err(error) = order.check_open() {
-            order.budget.give(reserved);
-            drop(order);
-            return Append::failed(writer.named(error));
+            writer.unlock(order);
+            return Append::failed(writer.refuse(&messages, started, error));
         }
-        order.budget.give(reserved - needed);
+        // It goes before those that wait for room.
+        order.budget.take(needed);
         let slot = Slot::placed();
-        writer.place(
-            &mut order,
-            messages,
-            needed,
-            Some(Arc::clone(&slot)),
-            started,
-        );
+        let waiting = Some(Arc::clone(&slot));
+        writer.place(&mut order, messages, now, needed, waiting, started);
         writer.admit_waiting(&mut order);
         writer.unlock(order);
         Append::new(slot)
@@ -167,5 +168,14 @@ impl Writer {
         order.budget.give(charge);
         self.admit_waiting(&mut order);
         self.unlock(order);
+    }
+
+    /// Takes somebody out of the queue, who may have held up those behind.
+    pub(super) fn leave(&self, ticket: u64) {
+        let mut order = lock(&self.order);
+        let gone = order.budget.leave(ticket);
+        self.admit_waiting(&mut order);
+        self.unlock(order);
+        drop(gone);
     }
 }

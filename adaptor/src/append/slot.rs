@@ -1,12 +1,14 @@
 //! Where the caller of an append waits for its outcome.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 
 use walx_core::{AppendState, Error, ErrorKind, Message, Place, Result};
 use walx_impls::Batch;
 use walx_utility::clock::Instant;
 use walx_utility::sync::lock;
+
+use super::Writer;
 
 /// One append, from its call to its outcome.
 pub(super) struct Slot(Mutex<State>);
@@ -17,6 +19,9 @@ enum State {
         messages: Batch<Message>,
         started: Instant,
         waker: Option<Waker>,
+        /// How it leaves the queue.
+        queue: Weak<Writer>,
+        ticket: u64,
     },
     /// In the log's order, undecided.
     Placed { waker: Option<Waker> },
@@ -31,11 +36,18 @@ impl Slot {
         Arc::new(Self(Mutex::new(State::Placed { waker: None })))
     }
 
-    pub(super) fn waiting(messages: Batch<Message>, started: Instant) -> Arc<Self> {
+    pub(super) fn waiting(
+        messages: Batch<Message>,
+        started: Instant,
+        queue: Weak<Writer>,
+        ticket: u64,
+    ) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State::Waiting {
             messages,
             started,
             waker: None,
+            queue,
+            ticket,
         })))
     }
 
@@ -51,6 +63,7 @@ impl Slot {
                 messages,
                 started,
                 waker,
+                ..
             } => {
                 *state = State::Placed { waker };
                 Some((messages, started))
@@ -62,17 +75,8 @@ impl Slot {
         }
     }
 
-    /// Decides an append that has its place.
+    /// Decides the append, and wakes its caller.
     pub(super) fn decide(&self, outcome: Result<Batch<Place>>) {
-        self.settle(outcome);
-    }
-
-    /// Decides an append that never got a place.
-    pub(super) fn refuse(&self, error: Error) {
-        self.settle(Err(error));
-    }
-
-    fn settle(&self, outcome: Result<Batch<Place>>) {
         let mut state = lock(&self.0);
         let waker = match &mut *state {
             State::Waiting { waker, .. } | State::Placed { waker } => waker.take(),
@@ -112,10 +116,12 @@ impl AppendState for Slot {
     }
 
     fn forget(&self) {
-        let mut state = lock(&self.0);
-        let forgotten = std::mem::replace(&mut *state, State::Gone);
-        drop(state);
         // What it held is freed outside of the lock.
-        drop(forgotten);
+        let forgotten = std::mem::replace(&mut *lock(&self.0), State::Gone);
+        if let State::Waiting { queue, ticket, .. } = forgotten
+            && let Some(writer) = queue.upgrade()
+        {
+            writer.leave(ticket);
+        }
     }
 }

@@ -25,7 +25,9 @@ impl Block {
         let first = records.first()?.record.header.seq?;
         let bytes = records
             .iter()
-            .map(|it| it.record.bytes() + size_of::<StoredRecord>())
+            .map(|it| {
+                it.record.bytes() + size_of::<StoredRecord>() + it.record.properties.held_bytes()
+            })
             .sum();
         live_bytes.fetch_add(bytes, Ordering::Relaxed);
         Some(Self {

@@ -86,16 +86,18 @@ impl Cache {
             return;
         };
         let mut state = lock(&self.state);
+        let mut cleared = VecDeque::new();
         if state.next.is_some_and(|next| next != block.first) {
             // A reader's feed met a hole: what is here doesn't go on, and scanners see the hole in the backend.
-            state.blocks.clear();
+            cleared = std::mem::take(&mut state.blocks);
         }
         state.note(&block);
         state.blocks.push_back(Arc::new(block));
         let evicted = self.evict(&mut state, now);
         let waiting = state.wake();
         drop(state);
-        drop(evicted);
+        // Freed outside of the lock.
+        drop((cleared, evicted));
         waiting.into_iter().for_each(|signal| signal.set());
     }
 
@@ -150,6 +152,12 @@ impl Cache {
     /// The end of what is confirmed.
     pub(crate) fn tail(&self) -> Tail {
         lock(&self.state).tail
+    }
+
+    /// The end of what is confirmed, and the seq behind it.
+    pub(crate) fn confirmed(&self) -> (Tail, Option<Seq>) {
+        let state = lock(&self.state);
+        (state.tail, state.next)
     }
 
     /// The newest record, and the one before it.

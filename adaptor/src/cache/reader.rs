@@ -98,3 +98,12 @@ impl Reader {
         self.next = Seq::new(self.next.get() + records as u64);
     }
 }
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut state = lock(&self.cache.state);
+        if self.registered == Some(state.generation) {
+            state.waiting.retain(|it| !Arc::ptr_eq(it, &self.signal));
+        }
+    }
+}

@@ -27,11 +27,19 @@ pub(super) enum Seen {
     Next,
     /// The next one, behind a hole.
     Behind(Gap),
-    /// One that must not be there, in place of the next one.
+    /// One that must not be there; the next one is still to come.
     Stale(Gap),
 }
 
 impl Check {
+    /// Starts behind a record.
+    pub(super) fn behind(last: MessageId) -> Self {
+        Self {
+            last: Some(last),
+            ..Self::default()
+        }
+    }
+
     /// Goes on behind a message that an earlier scan delivered.
     pub(super) fn resumed(last: MessageId, seq: Seq) -> Self {
         Self {
@@ -56,10 +64,13 @@ impl Check {
     pub(super) fn see(&mut self, record: &StoredRecord) -> Seen {
         let header = &record.record.header;
         let after = self.last.replace(record.id);
-        let stale = self.owner.filter(|owner| header.owner < *owner);
-        if stale.is_none() {
-            self.owner = Some(header.owner);
+        if let Some(owner) = self.owner.filter(|owner| header.owner < *owner) {
+            // The rightful owner may have given the same seq to its own record: nothing else changes.
+            return header.seq.map_or(Seen::Nothing, |seq| {
+                Seen::Stale(stale(seq, header, owner, after, record.id))
+            });
         }
+        self.owner = Some(header.owner);
         let Some(seq) = header.seq else {
             return Seen::Nothing;
         };
@@ -68,31 +79,10 @@ impl Check {
         }
         let hole = self.hole.take();
         let missing = self.expected.is_some_and(|expected| seq > expected) || hole.is_some();
-        let gap =
-            (missing || stale.is_some()).then(|| self.gap(hole, seq, header, after, record.id));
+        let gap = missing.then(|| self.gap(hole, seq, header, after, record.id));
         self.expected = Some(seq.next());
-        let Some(mut gap) = gap else {
-            self.next_lsn = header.next_lsn();
-            return Seen::Next;
-        };
-        if let Some(owner) = stale {
-            gap.reason = GapReason::Corrupt;
-            gap.seqs = gap
-                .seqs
-                .map(|(from, _)| (from, seq.next()))
-                .or_else(|| Some((seq, seq.next())));
-            gap.lsns = gap
-                .lsns
-                .zip(header.next_lsn())
-                .map(|((from, _), to)| (from, to));
-            gap.detail = format!(
-                "a record of owner {} lies behind one of owner {owner}",
-                header.owner
-            );
-            return Seen::Stale(gap);
-        }
         self.next_lsn = header.next_lsn();
-        Seen::Behind(gap)
+        gap.map_or(Seen::Next, Seen::Behind)
     }
 
     fn gap(
@@ -111,6 +101,20 @@ impl Check {
         gap.before = Some(before);
         gap
     }
+}
+
+/// A record that must not be there.
+fn stale(seq: Seq, header: &Header, owner: Owner, after: Option<MessageId>, id: MessageId) -> Gap {
+    let detail = format!(
+        "a record of owner {} lies behind one of owner {owner}",
+        header.owner
+    );
+    let mut gap = Gap::new(GapReason::Corrupt, detail);
+    gap.seqs = Some((seq, seq.next()));
+    gap.lsns = header.lsn.zip(header.next_lsn());
+    gap.after = after;
+    gap.before = Some(id);
+    gap
 }
 
 #[cfg(test)]
@@ -156,7 +160,8 @@ mod tests {
         assert_eq!(gap.reason, GapReason::Corrupt);
         assert_eq!(gap.seqs, Some((Seq::new(1), Seq::new(2))));
         assert_eq!(gap.lsns, Some((Lsn::new(1), Lsn::new(2))));
-        assert_eq!(check.see(&record(3, 2, 2, 2)), Seen::Next);
+        // The owner's own record has the same seq, and is not hidden by it.
+        assert_eq!(check.see(&record(3, 2, 1, 1)), Seen::Next);
     }
 
     #[test]

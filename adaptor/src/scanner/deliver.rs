@@ -14,9 +14,6 @@ impl ScannerAdaptor {
     /// Checks a record, and delivers it if it is wanted; `true` where the scan ends with it.
     pub(super) fn deliver(&mut self, record: &StoredRecord, out: &mut Vec<Entry>) -> bool {
         let parts = &mut self.parts;
-        if parts.until.excludes(record) {
-            return true;
-        }
         // Only the first record of a source tells where it starts.
         let earliest = parts.earliest.take();
         parts.proved = parts.proved || starts_behind(record, earliest);
@@ -36,7 +33,8 @@ impl ScannerAdaptor {
             }
         }
         let seen = parts.check.see(record);
-        let ends = parts.until.ends_with(record);
+        let excluded = parts.until.excludes(record);
+        let ends = excluded || parts.until.ends_with(record);
         let before = parts.from.is_before(record);
         // A hole that ends before the start is nobody's concern.
         match seen {
@@ -50,7 +48,7 @@ impl ScannerAdaptor {
             Seen::Next => {}
         }
         let header = &record.record.header;
-        if header.kind != Kind::Data {
+        if excluded || header.kind != Kind::Data {
             return ends;
         }
         if header.transaction.is_some() || header.chunk.is_some() {
@@ -74,7 +72,10 @@ impl ScannerAdaptor {
 
     fn push(&mut self, mut entry: Entry, out: &mut Vec<Entry>) {
         match self.parts.log.hook(&mut entry) {
-            Ok(()) => out.push(entry),
+            Ok(()) => {
+                self.filled_bytes += entry.message().map_or(0, |it| it.message.bytes());
+                out.push(entry);
+            }
             Err(error) => self.fail(error),
         }
     }

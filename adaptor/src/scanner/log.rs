@@ -122,6 +122,11 @@ impl Log {
     pub(crate) fn end(&self) {
         let backend = lock(&self.backend).take();
         drop(backend);
+        if let Role::Reader(fetcher) = &self.role
+            && let Some(fetcher) = lock(fetcher).upgrade()
+        {
+            fetcher.stop();
+        }
         self.cache.end(closed());
         let scanners = std::mem::take(&mut *lock(&self.scanners));
         scanners

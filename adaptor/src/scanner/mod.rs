@@ -1,6 +1,7 @@
 //! The scan path: cache or backend, check, filter, hooks.
 
 mod check;
+mod confirmed;
 mod deliver;
 mod log;
 mod range;
@@ -41,6 +42,12 @@ pub(crate) struct ScannerAdaptor {
     failed: Option<Error>,
     token: Option<ResumeToken>,
     pauses: Backoff,
+    /// Whether the start was lost, and nothing was read since.
+    lost: bool,
+    /// Records looked at since other tasks could run.
+    turn: usize,
+    /// Bytes of the entries that are being handed out.
+    filled_bytes: usize,
     /// Set when the wal ends.
     ending: Arc<Signal>,
 }
@@ -78,6 +85,9 @@ impl ScannerAdaptor {
             failed: None,
             token: None,
             pauses: pauses(),
+            lost: false,
+            turn: 0,
+            filled_bytes: 0,
             ending,
         }
     }
@@ -94,7 +104,10 @@ impl ScannerAdaptor {
             strict: false,
             proved: true,
             earliest: None,
-            until: Until::Never,
+            until: Until {
+                end: None,
+                tail: None,
+            },
             on_lost: LostPolicy::Error,
             virtual_channel: None,
             options: ScanOptions::default(),

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use walx_core::{Error, ErrorKind, LostPolicy, Lsn, MessageId, Result, Seq, Tick};
+use walx_core::{End, Error, ErrorKind, LostPolicy, Lsn, MessageId, Result, Seq, Tick};
 use walx_impls::StoredRecord;
+
+use super::confirmed::Confirmed;
 
 /// Messages before this are read and not delivered.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,48 +67,36 @@ pub(super) fn starts_behind(first: &StoredRecord, earliest: Option<MessageId>) -
     earliest.is_some_and(|earliest| first.id > earliest)
 }
 
-/// Where a scan ends, inclusive but for the seq.
+/// Where a scan ends: at its bound, or at the tail that it saw at its start if the bound lies before that.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Until {
-    Never,
-    /// The tail seen at the start: behind this record, or before this seq.
-    Tail {
-        newest: Option<MessageId>,
-        next: Option<Seq>,
-    },
-    Id(MessageId),
-    Lsn(Lsn),
-    Tick(Tick),
+pub(super) struct Until {
+    pub(super) end: Option<End>,
+    pub(super) tail: Option<Confirmed>,
 }
 
 impl Until {
     /// Whether the record lies behind the end.
     pub(super) fn excludes(self, record: &StoredRecord) -> bool {
         let header = &record.record.header;
-        match self {
-            Self::Never => false,
-            Self::Tail { next, .. } => next.zip(header.seq).is_some_and(|(next, seq)| seq >= next),
-            Self::Id(id) => record.id > id,
-            Self::Lsn(lsn) => header.lsn.is_some_and(|it| it > lsn),
-            Self::Tick(tick) => header.tick > tick,
-        }
+        let excluded = match self.end {
+            Some(End::Id(id)) => record.id > id,
+            Some(End::Lsn(lsn)) => header.lsn.is_some_and(|it| it > lsn),
+            Some(End::Tick(tick)) => header.tick > tick,
+            _ => false,
+        };
+        excluded || self.tail.is_some_and(|tail| tail.excludes(record))
     }
 
     /// Whether nothing that lies behind the record is wanted any more.
     pub(super) fn ends_with(self, record: &StoredRecord) -> bool {
         let header = &record.record.header;
-        match self {
-            Self::Never => false,
-            Self::Tail { newest, next } => {
-                newest.is_some_and(|newest| record.id >= newest)
-                    || next
-                        .zip(header.seq)
-                        .is_some_and(|(next, seq)| seq.next() >= next)
-            }
-            Self::Id(id) => record.id >= id,
-            Self::Lsn(lsn) => header.next_lsn().is_some_and(|it| it > lsn),
-            Self::Tick(tick) => header.tick >= tick,
-        }
+        let ends = match self.end {
+            Some(End::Id(id)) => record.id >= id,
+            Some(End::Lsn(lsn)) => header.next_lsn().is_some_and(|it| it > lsn),
+            Some(End::Tick(tick)) => header.tick >= tick,
+            _ => false,
+        };
+        ends || self.tail.is_some_and(|tail| tail.ends_with(record))
     }
 }
 

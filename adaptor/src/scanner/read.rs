@@ -14,21 +14,28 @@ use super::source::Source;
 use crate::cache::{Fetch, Reader};
 use crate::handle::closed;
 
+/// Records that a scanner looks at in a row before it lets other tasks of its thread run.
+const RECORDS_A_TURN: usize = 4096;
+
 impl ScannerAdaptor {
-    /// Fills `out` up to `max` entries with what is there; `Pending` only where it stays empty and more may come.
+    /// Fills `out` with what is there, up to `max` entries and the bytes of the read-ahead; `Pending` only where it
+    /// stays empty and more may come.
     pub(super) fn poll_fill(
         &mut self,
         context: &mut Context<'_>,
         max: usize,
         out: &mut Vec<Entry>,
     ) -> Poll<Result<()>> {
-        loop {
+        self.filled_bytes = 0;
+        self.turn = 0;
+        while self.turn < RECORDS_A_TURN {
+            self.turn += 1;
             if let Some(error) = self.failed.take_if(|_| out.is_empty()) {
                 self.end();
                 return Poll::Ready(Err(error));
             }
             if self.failed.is_some()
-                || out.len() >= max
+                || self.is_full(max, out)
                 || matches!(self.parts.source, Source::Ended)
             {
                 return Poll::Ready(Ok(()));
@@ -44,6 +51,16 @@ impl ScannerAdaptor {
                 Poll::Pending => return Poll::Ready(Ok(())),
             }
         }
+        if out.is_empty() {
+            // Much was read and nothing of it is wanted: other tasks of the thread come first.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_full(&self, max: usize, out: &[Entry]) -> bool {
+        out.len() >= max || self.filled_bytes >= self.parts.options.read_ahead_bytes.max(1)
     }
 
     /// One step of the source: records to look at, or another source.
@@ -86,6 +103,7 @@ impl ScannerAdaptor {
                 Poll::Ready(batch) => {
                     self.parts.pending = batch?.into();
                     self.pauses.reset();
+                    self.lost = false;
                 }
             },
             Source::Cache(_) | Source::Ended => {}
@@ -102,13 +120,14 @@ impl ScannerAdaptor {
         let mut taken = 0;
         let mut ended = false;
         for record in reader.records() {
-            if out.len() >= max || self.failed.is_some() || ended {
+            if self.is_full(max, out) || self.failed.is_some() || ended {
                 break;
             }
             taken += 1;
             ended = self.deliver(record, out);
         }
         reader.advance(taken);
+        self.turn += taken;
         if !ended {
             self.parts.source = Source::Cache(reader);
         }
@@ -166,10 +185,16 @@ impl ScannerAdaptor {
     /// What to do when the source answers with an error: go on behind a loss, try again, or end.
     fn recover(&mut self, error: Error) {
         let outcome = if goes_on(self.parts.on_lost, error.kind()) {
-            self.parts
-                .check
-                .expect_hole(GapReason::Truncated, error.message().to_owned());
-            self.open(Start::Earliest, Duration::ZERO)
+            let detail = error.message().to_owned();
+            self.parts.check.expect_hole(GapReason::Truncated, detail);
+            // At once, unless it happens again before anything was read.
+            let again = std::mem::replace(&mut self.lost, true);
+            let pause = if again {
+                self.pauses.pause()
+            } else {
+                Duration::ZERO
+            };
+            self.open(Start::Earliest, pause)
         } else if error.status() == Status::Temporary {
             let pause = self.pauses.pause();
             metrics::counter!("walx_scan_retry_total", "backend_of" => "scanner").increment(1);

@@ -11,56 +11,51 @@ use walx_core::{
 use walx_impls::{Mark, RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start};
 
 use super::check::Check;
+use super::confirmed::Confirmed;
+use super::deliver::unreadable;
 use super::log::{Log, Role};
 use super::range::{From, Until, goes_on, starts_behind};
 use super::source::{Opened, Source, open};
 use super::{Parts, ScannerAdaptor};
 use crate::cache::{Found, Reader};
-use crate::look::{look, next_batch};
+use crate::look::next_batch;
 
 /// Starts a scanner: at once in the cache where the position is there, else in the backend.
 pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn Scanner>> {
     check_backend(log, &option).await?;
     let backend = log.backend()?;
-    let tail = match log.role {
-        Role::Owner => Until::Tail {
-            newest: log.cache.tail().id,
-            next: log.cache.range().map(|(_, next)| next),
-        },
-        Role::Reader(_) => Until::Tail {
-            newest: backend.bounds().await?.newest,
-            next: None,
-        },
-    };
+    let tail = Confirmed::of(log, backend.as_ref(), &option).await?;
     let until = match option.until {
-        None => Until::Never,
-        Some(End::Tail) => tail,
-        Some(End::Id(id)) => Until::Id(id),
-        Some(End::Lsn(lsn)) => Until::Lsn(lsn),
-        Some(End::Tick(tick)) => Until::Tick(tick),
+        None => Until {
+            end: None,
+            tail: None,
+        },
+        Some(end @ (End::Tail | End::Id(_) | End::Lsn(_) | End::Tick(_))) => Until {
+            end: Some(end),
+            tail: tail.reaches(end, backend.as_ref()).await?.then_some(tail),
+        },
         Some(_) => {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
+            return Err(unreadable(
                 "this version does not know the scan's end bound",
             ));
         }
     };
-    let plan = plan(log, backend.as_ref(), &option, tail).await?;
-    if until == tail && plan.is_behind(tail) {
+    let plan = plan(log, &option, tail)?;
+    if until.tail.is_some() && plan.is_behind(tail) {
         return Ok(Box::new(ScannerAdaptor::ended(log)));
     }
-    let follow = if until == Until::Never {
+    let follow = if option.until.is_none() {
         log.follow()?
     } else {
         None
     };
     let options = ScanOptions::new(option.read_ahead_bytes);
-    let may_switch = matches!(log.role, Role::Owner) || follow.is_some();
     let from_lsn = match plan.from {
         From::Lsn(lsn) if !plan.lenient => Some(lsn),
         _ => None,
     };
-    let cached = plan.cached.filter(|_| may_switch);
+    // Only the owner's cache knows of truncations.
+    let cached = plan.cached.filter(|_| matches!(log.role, Role::Owner));
     let reader = cached.and_then(|found| Reader::attach(&log.cache, found.seq()));
     // A start beyond the tail stands before records that it does not want, so its first seq is not known yet.
     let expected = match cached {
@@ -137,40 +132,25 @@ impl Plan {
     }
 
     /// Whether it starts behind the tail.
-    fn is_behind(&self, tail: Until) -> bool {
-        let Until::Tail { newest, next } = tail else {
-            return false;
+    fn is_behind(&self, tail: Confirmed) -> bool {
+        let Some(newest) = tail.newest else {
+            return true;
         };
-        let Some(newest) = newest else { return true };
-        match self.start {
+        let by_id = match self.start {
             Start::After(id) => id >= newest,
             Start::At(id) => id > newest,
-            _ => self
-                .cached
-                .zip(next)
-                .is_some_and(|(cached, next)| cached.seq() >= next),
-        }
+            _ => false,
+        };
+        let by_seq = self.cached.zip(tail.next);
+        by_id || by_seq.is_some_and(|(cached, next)| cached.seq() >= next)
     }
 }
 
-async fn plan(
-    log: &Log,
-    backend: &dyn RoWalImpls,
-    option: &ScanOption,
-    tail: Until,
-) -> Result<Plan> {
-    let Until::Tail { newest, next } = tail else {
-        return Ok(Plan::new(Start::Earliest));
-    };
+fn plan(log: &Log, option: &ScanOption, tail: Confirmed) -> Result<Plan> {
     Ok(match option.from {
         Position::Earliest => {
-            // Only the owner's cache knows of truncations.
-            let owned = matches!(log.role, Role::Owner)
-                .then(|| log.cache.range())
-                .flatten();
-            let whole = owned
-                .map(|(first, _)| first)
-                .filter(|first| *first == Seq::ZERO);
+            let first = log.cache.range().map(|(first, _)| first);
+            let whole = first.filter(|first| *first == Seq::ZERO);
             Plan {
                 cached: whole.map(Found::Here),
                 ..Plan::new(Start::Earliest)
@@ -178,75 +158,50 @@ async fn plan(
         }
         // From here on it is a concrete place, so that opening again skips nothing.
         Position::Latest => Plan {
-            cached: next.map(Found::Here),
-            ..Plan::new(newest.map_or(Start::Earliest, Start::After))
+            cached: tail.next.map(Found::Here),
+            ..Plan::new(tail.newest.map_or(Start::Earliest, Start::After))
         },
         Position::At(id) => Plan::new(Start::At(id)),
-        Position::After(id) => Plan::new(Start::After(id)),
-        Position::Lsn(lsn) => by_lsn(log, backend, lsn, newest).await?,
-        Position::Tick(tick) => by_tick(log, backend, tick, newest).await?,
-        Position::Time(time) => by_tick(log, backend, tick_of(time), newest).await?,
-        Position::Last(messages) => {
-            let tail_lsn = match log.role {
-                Role::Owner => log.cache.tail().lsn,
-                Role::Reader(_) => tail_lsn(backend).await?,
-            };
-            let lsn = Lsn::new(tail_lsn.get().saturating_sub(messages));
-            Plan {
-                lenient: true,
-                ..by_lsn(log, backend, lsn, newest).await?
-            }
-        }
+        Position::After(id) => Plan {
+            check: Check::behind(id),
+            ..Plan::new(Start::After(id))
+        },
+        Position::Lsn(lsn) => by_lsn(log, lsn, tail),
+        Position::Tick(tick) => by_tick(log, tick, tail),
+        Position::Time(time) => by_tick(log, tick_of(time), tail),
+        Position::Last(messages) => Plan {
+            lenient: true,
+            ..by_lsn(log, Lsn::new(tail.lsn.get().saturating_sub(messages)), tail)
+        },
         Position::Resume(token) => resume(token),
-        _ => {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "this version does not know the scan's position",
-            ));
-        }
+        _ => return Err(unreadable("this version does not know the scan's position")),
     })
 }
 
-async fn by_lsn(
-    log: &Log,
-    backend: &dyn RoWalImpls,
-    lsn: Lsn,
-    newest: Option<MessageId>,
-) -> Result<Plan> {
-    let beyond = match (&log.role, newest) {
-        (Role::Reader(_), Some(newest)) if tail_lsn(backend).await? <= lsn => Some(newest),
-        _ => None,
-    };
-    let start = beyond.map_or(Start::Near(Mark::Lsn(lsn)), Start::After);
-    Ok(Plan {
+fn by_lsn(log: &Log, lsn: Lsn, tail: Confirmed) -> Plan {
+    let start = beyond(log, tail, tail.lsn <= lsn).unwrap_or(Start::Near(Mark::Lsn(lsn)));
+    Plan {
         from: From::Lsn(lsn),
         cached: log.cache.find_lsn(lsn),
         ..Plan::new(start)
-    })
+    }
 }
 
-async fn by_tick(
-    log: &Log,
-    backend: &dyn RoWalImpls,
-    tick: Tick,
-    newest: Option<MessageId>,
-) -> Result<Plan> {
-    let beyond = match (&log.role, newest) {
-        (Role::Reader(_), Some(newest)) => {
-            let last = look(backend)
-                .await?
-                .numbered
-                .map(|it| it.record.header.tick);
-            last.is_some_and(|last| last < tick).then_some(newest)
-        }
-        _ => None,
-    };
-    let start = beyond.map_or(Start::Near(Mark::Tick(tick)), Start::After);
-    Ok(Plan {
+fn by_tick(log: &Log, tick: Tick, tail: Confirmed) -> Plan {
+    let start = beyond(log, tail, tail.tick < tick).unwrap_or(Start::Near(Mark::Tick(tick)));
+    Plan {
         from: From::Tick(tick),
         cached: log.cache.find_tick(tick),
         ..Plan::new(start)
-    })
+    }
+}
+
+/// Where a reader starts whose start lies beyond the tail: a backend need not find a record near that.
+fn beyond(log: &Log, tail: Confirmed, is_beyond: bool) -> Option<Start> {
+    let reader = matches!(log.role, Role::Reader(_));
+    tail.newest
+        .filter(|_| reader && is_beyond)
+        .map(Start::After)
 }
 
 fn resume(token: ResumeToken) -> Plan {
@@ -255,14 +210,6 @@ fn resume(token: ResumeToken) -> Plan {
         check: Check::resumed(token.id(), token.last()),
         ..Plan::new(Start::After(token.id()))
     }
-}
-
-async fn tail_lsn(backend: &dyn RoWalImpls) -> Result<Lsn> {
-    Ok(look(backend)
-        .await?
-        .numbered
-        .and_then(|it| it.record.header.next_lsn())
-        .unwrap_or(Lsn::ZERO))
 }
 
 /// The first tick that is not before `time`.
@@ -293,14 +240,10 @@ async fn prime(
     scanner: &mut dyn ScannerImpls,
     pending: &mut VecDeque<Scanned>,
     from: From,
-    (earliest, tail): (Option<MessageId>, Until),
+    (earliest, tail): (Option<MessageId>, Confirmed),
     on_lost: LostPolicy,
 ) -> Result<()> {
-    let Until::Tail {
-        newest: Some(newest),
-        ..
-    } = tail
-    else {
+    let Some(newest) = tail.newest else {
         return Ok(());
     };
     loop {

@@ -5,14 +5,15 @@ use crate::Error;
 pub enum Availability {
     /// It can.
     Available,
-    /// An append failed, or another owner came: the reason. Scans of what is confirmed go on; open anew to append.
+    /// An append failed, or found that another owner came: the reason. Scans of what is confirmed go on; close and
+    /// open anew to append. An owner that appends nothing is not told that it was overtaken.
     Unavailable(Error),
     /// It was closed.
     Closed,
 }
 
 impl Availability {
-    /// Whether appends are taken.
+    /// Whether appends are taken; while a close runs they are not, though this still says so.
     pub fn is_available(&self) -> bool {
         matches!(self, Self::Available)
     }

@@ -122,6 +122,11 @@ impl Properties {
         self.len() == 0
     }
 
+    /// Bytes of memory that the list itself takes, beside the names and values.
+    pub fn held_bytes(&self) -> usize {
+        self.len() * size_of::<(String, Bytes)>()
+    }
+
     /// The bytes of all names and values.
     pub fn bytes(&self) -> usize {
         self.iter()

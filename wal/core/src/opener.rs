@@ -34,7 +34,9 @@ pub trait Opener: Send + Sync + 'static {
     /// Becomes the owner of a channel, which is created where it is missing.
     ///
     /// # Order
-    /// After it has answered, no append of a smaller owner can ever be acknowledged.
+    /// After it has answered, no append of a smaller owner can ever be acknowledged. Where two open a free channel at
+    /// the same moment, it can happen that one is answered, the other refused, and the first one fenced all the same:
+    /// a refused open may have come too far. It then opens again.
     ///
     /// # Cancel
     /// Dropping the future leaves nothing open; the channel may have seen a new owner.

@@ -18,10 +18,12 @@ impl Term {
         self.0
     }
 
-    /// The term after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+    /// The term after this one; `None` behind the largest there is.
+    pub const fn next(self) -> Option<Self> {
+        match self.0.checked_add(1) {
+            Some(next) => Some(Self(next)),
+            None => None,
+        }
     }
 }
 
@@ -76,7 +78,7 @@ mod tests {
     fn owners_are_ordered_by_term_then_incarnation() {
         let first = Owner::new(Term::FIRST);
         let again = first.reopened();
-        let next = Owner::new(Term::FIRST.next());
+        let next = Owner::new(Term::new(2));
         assert!(first < again && again < next);
         assert_eq!(again.to_string(), "1.1");
     }

@@ -54,7 +54,7 @@ impl fmt::Display for Tick {
 /// Where ticks come from: the wall clock by default, or a central oracle.
 ///
 /// walx keeps ticks unique and ascending by itself: it takes the larger of the source's tick and its last one + 1.
-/// The call stands in the append's critical section, so it must not block; an oracle hands out from a batch.
+/// It is asked on the way of each append, so it must not block; an oracle hands out from a batch.
 pub trait TickSource: Send + Sync + 'static {
     /// The present time.
     fn now(&self) -> Tick;

@@ -1,0 +1,136 @@
+//! A record of an older owner that lands between the new owner's look and its Barrier.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends with them"
+)]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use common::{Rig, message, scan_all, texts};
+use walx_adaptor::adapt_opener;
+use walx_core::{
+    BackendName, Bounds, Capability, ChannelName, Header, Kind, Lsn, Message, MessageId, Owner,
+    Record, Result, ScanOption, Seq, Term, Tick,
+};
+use walx_impls::{
+    Appending, Batch, Claim, FenceToken, OpenerImpls, RoWalImpls, ScanOptions, ScannerImpls, Start,
+    WalImpls,
+};
+
+/// A backend in which a record lands right before the next Barrier.
+struct Late {
+    inner: Arc<dyn OpenerImpls>,
+    record: Arc<Mutex<Option<Record>>>,
+}
+
+struct LateWal {
+    inner: Arc<dyn WalImpls>,
+    record: Arc<Mutex<Option<Record>>>,
+}
+
+#[async_trait]
+impl OpenerImpls for Late {
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
+
+    async fn open(&self, channel: &ChannelName, claim: Claim) -> Result<Arc<dyn WalImpls>> {
+        let inner = self.inner.open(channel, claim).await?;
+        let record = Arc::clone(&self.record);
+        Ok(Arc::new(LateWal { inner, record }))
+    }
+
+    async fn open_read_only(&self, channel: &ChannelName) -> Result<Arc<dyn RoWalImpls>> {
+        self.inner.open_read_only(channel).await
+    }
+
+    async fn truncate(&self, channel: &ChannelName, id: MessageId) -> Result<()> {
+        self.inner.truncate(channel, id).await
+    }
+
+    async fn bounds(&self, channel: &ChannelName) -> Result<Bounds> {
+        self.inner.bounds(channel).await
+    }
+
+    async fn list(&self) -> Result<Vec<ChannelName>> {
+        self.inner.list().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.close().await
+    }
+}
+
+#[async_trait]
+impl RoWalImpls for LateWal {
+    fn channel(&self) -> &ChannelName {
+        self.inner.channel()
+    }
+
+    async fn scan(&self, start: Start, options: ScanOptions) -> Result<Box<dyn ScannerImpls>> {
+        self.inner.scan(start, options).await
+    }
+
+    async fn bounds(&self) -> Result<Bounds> {
+        self.inner.bounds().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.close().await
+    }
+}
+
+#[async_trait]
+impl WalImpls for LateWal {
+    fn append(&self, batch: Batch<Record>) -> Appending {
+        if batch.as_slice()[0].header.kind == Kind::Barrier
+            && let Some(late) = self.record.lock().unwrap().take()
+        {
+            // Nobody waits for it: its owner is gone.
+            drop(self.inner.append(Batch::One(late)));
+        }
+        self.inner.append(batch)
+    }
+
+    fn fence_token(&self) -> FenceToken {
+        self.inner.fence_token()
+    }
+
+    async fn truncate(&self, id: MessageId) -> Result<()> {
+        self.inner.truncate(id).await
+    }
+}
+
+#[tokio::test]
+async fn it_is_delivered_and_the_numbers_go_on_behind_it() {
+    let rig = Rig::new();
+    let old = rig.open().await;
+    let last = old.append(message("0")).await.unwrap();
+    drop(old);
+
+    let tick = Tick::new(last.tick.get() + 1_000);
+    let header = Header::new(Kind::Data, Owner::new(Term::FIRST), tick);
+    let late = Record::data(
+        header.numbered(Seq::new(1), Lsn::new(1)),
+        Message::new("late"),
+    );
+    let inner = rig.store.opener();
+    let record = Arc::new(Mutex::new(Some(late)));
+    let opener = adapt_opener(
+        BackendName::constant("memory"),
+        Arc::new(Late { inner, record }),
+    );
+    let new = opener
+        .open(rig.option().with_take_over(true))
+        .await
+        .unwrap();
+    let next = new.append(message("2")).await.unwrap();
+    assert_eq!(next.lsn.get(), 2);
+    assert!(next.tick > tick);
+    let all = scan_all(new.as_ref(), ScanOption::earliest()).await;
+    assert_eq!(texts(&all), ["0", "late", "2"]);
+}
