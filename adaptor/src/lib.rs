@@ -5,12 +5,13 @@
 //!
 //! | Path | Read in this order |
 //! |---|---|
-//! | open | `opener`, `open`, `look` |
+//! | open | `opener`, `open`, `look`, `settle`, `barrier` |
 //! | append | `wal`, `append`, `append/admit`, `append/order`, `append/commit`, `append/slot` |
 //! | scan | `scanner/start`, `scanner/confirmed`, `scanner/read`, `scanner/check`, `scanner/deliver`; `cache`, `fetch` for a reader |
 //! | close | `handle`, `wal`, `close`, `opener` |
 
 mod append;
+mod barrier;
 mod cache;
 mod close;
 mod fetch;
@@ -21,6 +22,7 @@ mod open;
 mod opener;
 mod read_only;
 mod scanner;
+mod settle;
 mod sweep;
 mod wal;
 

@@ -5,6 +5,8 @@ use std::future::poll_fn;
 use walx_core::{Error, ErrorKind, MessageId, Owner, Record, Result};
 use walx_impls::{Kind, RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
 
+use crate::barrier;
+
 /// How many records before the tail are looked at first, and by what the number grows.
 const FIRST: u64 = 2;
 const GROWTH: u64 = 8;
@@ -158,14 +160,4 @@ pub(crate) async fn for_each_until(
 /// The next batch of a backend's scanner.
 pub(crate) async fn next_batch(scanner: &mut dyn ScannerImpls) -> Result<Vec<Scanned>> {
     poll_fn(|context| scanner.poll_batch(context)).await
-}
-
-/// The properties of a Barrier.
-pub(crate) mod barrier {
-    /// Who owns the channel from here on: host and process.
-    pub(crate) const WHO: &str = "who";
-    /// The owner before; absent on the first one.
-    pub(crate) const PREVIOUS: &str = "previous";
-    /// The seq of the next record as far as the owner knew when it wrote the Barrier.
-    pub(crate) const NEXT_SEQ: &str = "next_seq";
 }
