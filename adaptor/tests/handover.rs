@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::{Rig, message, within};
 use proptest::prelude::*;
 use walx_core::{
-    CacheOption, Entry, ErrorKind, LostPolicy, Lsn, Position, RoWal, ScanOption, Scanner,
+    CacheOption, End, Entry, ErrorKind, LostPolicy, Lsn, Position, RoWal, ScanOption, Scanner,
 };
 use walx_utility::clock;
 
@@ -32,6 +32,8 @@ enum Step {
     Fail,
     /// The scanner of this number is dropped and resumed by its token.
     Resume(usize),
+    /// A scan of its own, from one share of all there ever was to another.
+    Bounded(u8, u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -43,6 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_u8..90).prop_map(Step::Truncate),
         1 => Just(Step::Fail),
         1 => any::<usize>().prop_map(Step::Resume),
+        1 => (0_u8..=100, 0_u8..=110).prop_map(|(from, to)| Step::Bounded(from, to)),
     ]
 }
 
@@ -160,7 +163,31 @@ async fn run(steps: Vec<Step>, capacity_bytes: usize, read_only: bool) {
                     reader.scanner = scan(source.as_ref(), option(Position::Resume(token))).await;
                 }
             }
-            Step::Take(..) | Step::Truncate(_) | Step::Resume(_) => {}
+            Step::Bounded(from, to) if appended > 0 => {
+                let [first, last] = [from, to].map(|share| appended * u64::from(share) / 100);
+                // Beyond the tail it would wait.
+                let last = last.min(appended - 1);
+                let end = End::Lsn(Lsn::new(last));
+                let option = option(Position::Lsn(Lsn::new(first))).until(end);
+                let scanner = scan(source.as_ref(), option).await;
+                let mut reader = Reader {
+                    scanner,
+                    next: first,
+                };
+                loop {
+                    let entries = within(reader.scanner.next_batch(7)).await.unwrap();
+                    if entries.is_empty() {
+                        break;
+                    }
+                    check(&mut reader, entries, appended, truncated);
+                }
+                assert!(
+                    reader.next > last,
+                    "it ends at {} of {first} to {last}",
+                    reader.next
+                );
+            }
+            Step::Bounded(..) | Step::Take(..) | Step::Truncate(_) | Step::Resume(_) => {}
         }
     }
     for reader in &mut readers {

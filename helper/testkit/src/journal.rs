@@ -58,7 +58,7 @@ impl Journal {
     pub(crate) async fn own(self: &Arc<Self>, wal: Arc<dyn WalImpls>) -> Outcome<Writer> {
         let (owner, tick) = {
             let mut state = lock(&self.state);
-            state.term = walx_core::Term::new(state.term.get() + 1);
+            state.term = Term::new(state.term.get() + 1);
             (Owner::new(state.term), state.tick())
         };
         let writer = Writer {

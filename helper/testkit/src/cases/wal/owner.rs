@@ -135,7 +135,7 @@ async fn a_channel_that_was_not_released_is_a_conflict_unless_it_is_taken_over(
     drop((wal, store));
 
     let store = context.store().await?;
-    let term = walx_core::Term::new(sent[3].place.owner.term.get() + 1);
+    let term = Term::new(sent[3].place.owner.term.get() + 1);
     let wal = store.open(option.with_term(term)).await?;
     sent.extend(append(&*wal, 3).await?);
     let all = messages(&*wal, ScanOption::earliest().until(End::Tail)).await?;
