@@ -53,7 +53,7 @@ async fn feed(backend: Arc<dyn RoWalImpls>, cache: Arc<Cache>) {
             return;
         }
         let pause = pauses.pause();
-        metrics::counter!("walx_scan_retry_total", "backend_of" => "reader").increment(1);
+        metrics::counter!("walx_scan_retry_total", "reader" => "shared").increment(1);
         tracing::warn!(channel = %backend.channel(), %error, ?pause, "reading again after a pause");
         clock::sleep(pause).await;
     }

@@ -197,7 +197,7 @@ impl ScannerAdaptor {
             self.open(Start::Earliest, pause)
         } else if error.status() == Status::Temporary {
             let pause = self.pauses.pause();
-            metrics::counter!("walx_scan_retry_total", "backend_of" => "scanner").increment(1);
+            metrics::counter!("walx_scan_retry_total", "reader" => "own").increment(1);
             tracing::warn!(channel = %self.parts.log.channel.name, %error, ?pause, "reading again after a pause");
             self.reopen(pause)
         } else {
