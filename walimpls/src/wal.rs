@@ -42,7 +42,8 @@ pub trait WalImpls: RoWalImpls {
     /// Appends records at consecutive places.
     ///
     /// # Order
-    /// The *call* takes the place in the order; calls come one at a time. Ids ascend strictly in that order.
+    /// The *call* takes the place in the order; calls come one at a time, under a lock of the caller: it must be short,
+    /// and wake nobody whose waker may call back into the wal. Ids ascend strictly in that order.
     ///
     /// # Durability
     /// The future resolves with one id a record once the batch, and everything before it, is durable. Backends

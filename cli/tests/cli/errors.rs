@@ -34,6 +34,18 @@ fn a_wrong_setting_is_a_matter_of_configuration() {
 }
 
 #[test]
+fn a_store_that_is_a_file_is_a_matter_of_configuration() {
+    let store = Store::new();
+    let file = store.file("notes.txt", b"mine");
+    for verb in ["append", "tail"] {
+        let (code, text) = error(&[verb, &format!("file:{file}"), "orders"]);
+        assert_eq!(code, 10, "{text}");
+        assert!(text.contains("is no directory"), "{text}");
+    }
+    assert_eq!(std::fs::read(file).unwrap(), b"mine");
+}
+
+#[test]
 fn a_channel_that_is_missing_is_not_found_and_not_made() {
     let store = Store::new();
     store.append("orders", b"a\n");

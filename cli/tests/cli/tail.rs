@@ -247,6 +247,21 @@ fn damage_is_told_and_the_exit_code_shows_it() {
     );
 }
 
+#[test]
+fn the_log_leaves_what_salvage_finds_to_the_program() {
+    let store = Store::with("damage=salvage");
+    store.append("orders", b"first\nsecond-with-a-pattern\nthird\n");
+    flip(store.folder.path(), b"with-a-pattern");
+    let done = Program::run(command(&["tail", &store.uri(), "orders"])).end();
+    assert_eq!(done.code, 9);
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    assert!(
+        done.error().starts_with("walx: gap (corrupt)"),
+        "{}",
+        done.stderr
+    );
+}
+
 /// Turns one bit in the middle of `pattern`, wherever below `folder` it lies.
 fn flip(folder: &std::path::Path, pattern: &[u8]) {
     let mut folders = vec![folder.to_owned()];

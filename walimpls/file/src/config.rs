@@ -8,6 +8,9 @@ use walx_helper::config::ByteSize;
 use crate::frame;
 use crate::setting::{FileDamage, FileDurability};
 
+/// The longest time between two syncs.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How a store is configured: `file:./data?durability=each&segment=64MiB`.
 ///
 /// ```
@@ -23,7 +26,7 @@ pub struct FileConfig {
     /// The directory; the first writer creates it.
     #[serde(alias = "location")]
     pub path: PathBuf,
-    /// When an append is acknowledged: `each` (the default), `interval:<time>` or `os`.
+    /// When an append is acknowledged: `each` (the default), `interval:<time>` of at most a day, or `os`.
     pub durability: FileDurability,
     /// The size at which a segment ends: 64 MiB by default, at least 8 KiB.
     pub segment: ByteSize,
@@ -102,8 +105,13 @@ impl FileConfig {
                 self.max_record
             ));
         }
-        if self.durability == FileDurability::Interval(Duration::ZERO) {
-            return wrong("durability=interval:0s is not possible: use each".into());
+        if let FileDurability::Interval(every) = self.durability
+            && (every.is_zero() || every > LONGEST)
+        {
+            return wrong(format!(
+                "durability={} is not possible: use more than 0s and at most 24h, or each, or os",
+                self.durability
+            ));
         }
         Ok(self)
     }

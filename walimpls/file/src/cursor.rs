@@ -1,11 +1,12 @@
 //! One reader's place in the log, and reading on from it. Everything here may block.
 
+mod end;
+
 use std::path::PathBuf;
 
 use walx_core::{Bytes, Result};
 use walx_impls::{Scanned, StoredRecord};
 
-use crate::fault::Damage;
 use crate::footer;
 use crate::frame::{self, FrameHeader, HEADER, kind};
 use crate::id::id;
@@ -20,8 +21,12 @@ pub(crate) enum Step {
     Items(Vec<Scanned>),
     /// Nothing that may be read yet.
     Tail,
-    /// The file of the next segment is not there: truncated, or lost.
-    Missing(u64),
+    /// The file of a segment is not there: truncated, or lost. The caller tells which.
+    Missing {
+        number: u64,
+        /// What stands before it has no sound end: once the caller called it lost, the next step judges both.
+        torn: bool,
+    },
 }
 
 pub(crate) struct Cursor {
@@ -37,6 +42,10 @@ pub(crate) struct Cursor {
     pub(crate) number: u64,
     open: Option<(Segment, Window)>,
     spot: Option<Spot>,
+    /// A segment that is lost, as the caller found out: it was not truncated.
+    lost: Option<u64>,
+    /// The offset of a damaged frame that is read again before it is called so.
+    again: Option<u64>,
 }
 
 /// What one step has put together.
@@ -50,7 +59,7 @@ struct Batch {
 enum Flow {
     On,
     Give,
-    Missing(u64),
+    Missing { number: u64, torn: bool },
 }
 
 impl Cursor {
@@ -73,6 +82,8 @@ impl Cursor {
             number,
             open: None,
             spot,
+            lost: None,
+            again: None,
         }
     }
 
@@ -101,6 +112,18 @@ impl Cursor {
             .zip(self.spot)
     }
 
+    /// A segment that a step missed is lost; whether the reader still has to say so.
+    pub(crate) fn lose(&mut self, number: u64) -> bool {
+        self.lost.replace(number) != Some(number)
+    }
+
+    /// All below the serial is lost.
+    pub(crate) fn pass(&mut self, serial: u64) {
+        if let Some(spot) = self.spot.as_mut().filter(|spot| spot.serial < serial) {
+            (spot.serial, spot.chain) = (serial, None);
+        }
+    }
+
     /// Reads on, but nothing at or behind the serial `horizon`.
     pub(crate) fn step(&mut self, horizon: u64) -> Result<Step> {
         let mut batch = Batch::default();
@@ -108,12 +131,14 @@ impl Cursor {
             match self.frame(horizon, &mut batch) {
                 Ok(Flow::On) => {}
                 Ok(Flow::Give) if batch.items.is_empty() => return Ok(Step::Tail),
-                Ok(Flow::Missing(number)) if batch.items.is_empty() => {
-                    return Ok(Step::Missing(number));
+                Ok(Flow::Missing { number, torn }) if batch.items.is_empty() => {
+                    return Ok(Step::Missing { number, torn });
                 }
                 // What was sound before the damage is given first; the next step meets the damage again.
                 Err(error) if batch.items.is_empty() => return Err(error),
-                Ok(Flow::Give | Flow::Missing(_)) | Err(_) => return Ok(Step::Items(batch.items)),
+                Ok(Flow::Give | Flow::Missing { .. }) | Err(_) => {
+                    return Ok(Step::Items(batch.items));
+                }
             }
             let exhausted = match (&self.open, self.spot) {
                 (Some((_, window)), Some(spot)) => window.ahead(spot.offset) < HEADER,
@@ -129,10 +154,19 @@ impl Cursor {
         if self.open.is_none() {
             let Found::Segment(segment) = Segment::find(&self.dir, self.uuid, self.number, false)?
             else {
-                return Ok(Flow::Missing(self.number));
+                let (number, torn) = (self.number, false);
+                return Ok(Flow::Missing { number, torn });
             };
+            let told = self.lost == Some(self.number) || self.damage == FileDamage::Strict;
+            let first = self.spot.is_none() && segment.header.previous_end == 0;
             let spot = self.spot.unwrap_or_else(|| Spot::start(&segment));
             self.enter(segment, spot)?;
+            if first && spot.serial > 0 && !told {
+                // All that was there before was lost when the store was salvaged.
+                let last = spot.serial - 1;
+                let what = format!("the records with the serials 0 to {last} are lost");
+                self.damaged(0, what, batch)?;
+            }
         }
         let (Some((segment, window)), Some(spot)) = (&mut self.open, self.spot) else {
             return Ok(Flow::Give);
@@ -152,12 +186,31 @@ impl Cursor {
             }
             Next::Frame(header, _) if header.end_serial() > horizon => Ok(Flow::Give),
             Next::Frame(header, bytes) => {
-                self.records(&header, &bytes, spot, batch)?;
+                let (items, batched, number) = (batch.items.len(), batch.bytes, self.next);
+                let outcome = self.records(&header, &bytes, spot, batch);
+                let damaged = batch.items[items..]
+                    .iter()
+                    .any(|item| matches!(item, Scanned::Damage(_)));
+                if (damaged || outcome.is_err()) && self.again != Some(spot.offset) {
+                    // As above: the head may be the one of a write that was torn and done again.
+                    batch.items.truncate(items);
+                    (batch.bytes, self.next) = (batched, number);
+                    self.again = Some(spot.offset);
+                    self.forget();
+                    return Ok(Flow::On);
+                }
+                outcome?;
                 self.spot = Some(spot.behind(&header));
                 Ok(Flow::On)
             }
             Next::End => self.next_segment(Some("the file ends here"), horizon, batch),
             Next::Bad(why) => self.next_segment(Some(why), horizon, batch),
+        }
+    }
+
+    fn forget(&mut self) {
+        if let Some((_, window)) = &mut self.open {
+            window.forget();
         }
     }
 
@@ -184,6 +237,7 @@ impl Cursor {
         }
         let window = Window::new(segment.file.clone(), self.budget.clamp(4 << 10, CHUNK));
         self.number = segment.header.number;
+        self.again = None;
         self.spot = Some(spot);
         self.open = Some((segment, window));
         Ok(())
@@ -245,100 +299,5 @@ impl Cursor {
             self.next = line.number + 1;
         }
         Ok(())
-    }
-
-    /// The segment is sealed here, or what stands here is no frame.
-    fn next_segment(
-        &mut self,
-        bad: Option<&'static str>,
-        horizon: u64,
-        batch: &mut Batch,
-    ) -> Result<Flow> {
-        let (Some((segment, _)), Some(spot)) = (&self.open, self.spot) else {
-            return Ok(Flow::Give);
-        };
-        let segment = segment.clone();
-        let follower = Segment::find(&self.dir, self.uuid, self.number + 1, false)?;
-        let next = match follower {
-            Found::Segment(next) if next.header.previous_end <= spot.serial => {
-                let header = &next.header;
-                let linked = spot.chain.is_none_or(|crc| crc == header.previous_crc)
-                    || header.previous_end < spot.serial;
-                if header.first_serial > spot.serial || !linked {
-                    let last = header.first_serial.saturating_sub(1);
-                    let what = format!(
-                        "the records with the serials {} to {last} are lost",
-                        spot.serial
-                    );
-                    self.damaged(spot.offset, what, batch)?;
-                }
-                let start = Spot::start(&next);
-                self.enter(next, start)?;
-                return Ok(Flow::On);
-            }
-            Found::Missing | Found::Headless { .. } if bad.is_none() => {
-                return Ok(Flow::Missing(self.number + 1));
-            }
-            _ => self.later(spot.serial)?,
-        };
-        let found = walk::search(&segment, spot.offset + frame::ALIGN, spot.serial + 1)?;
-        let behind = match (&found, &next) {
-            (Some((_, header)), _) => header.first_serial,
-            (None, Some(next)) => next.header.first_serial,
-            (None, None) => horizon,
-        };
-        let last = behind.saturating_sub(1);
-        let why = bad.unwrap_or("the segment is sealed here, and the next one does not follow it");
-        let what = format!(
-            "{why}; the records with the serials {} to {last} are lost",
-            spot.serial
-        );
-        self.damaged(spot.offset, what, batch)?;
-        match (found, next) {
-            (Some((offset, header)), _) => {
-                self.spot = Some(Spot {
-                    offset,
-                    serial: header.first_serial,
-                    chain: None,
-                });
-            }
-            (None, Some(next)) => {
-                let start = Spot::start(&next);
-                self.enter(next, start)?;
-            }
-            // Nothing more: what is written later stands in a later segment, at a serial behind the lost ones.
-            (None, None) => {
-                self.spot = Some(Spot {
-                    offset: spot.offset,
-                    serial: horizon,
-                    chain: None,
-                })
-            }
-        }
-        Ok(Flow::On)
-    }
-
-    /// The next segment with a sound header and records that were not met yet.
-    fn later(&self, serial: u64) -> Result<Option<Segment>> {
-        let numbers = segment::list(&self.dir).unwrap_or_default();
-        for number in numbers.into_iter().filter(|number| *number > self.number) {
-            if let Found::Segment(segment) = Segment::find(&self.dir, self.uuid, number, false)?
-                && segment.header.first_serial >= serial
-            {
-                return Ok(Some(segment));
-            }
-        }
-        Ok(None)
-    }
-
-    fn damaged(&self, offset: u64, what: String, batch: &mut Batch) -> Result<()> {
-        let damage = Damage::new(&segment::path(&self.dir, self.number), offset, what);
-        match self.damage {
-            FileDamage::Strict => Err(damage.error()),
-            FileDamage::Salvage => {
-                batch.items.push(Scanned::Damage(damage.text()));
-                Ok(())
-            }
-        }
     }
 }

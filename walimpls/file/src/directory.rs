@@ -177,7 +177,8 @@ impl Directory {
             }
             Some(store) => {
                 slot.store = None;
-                store.replace()
+                // The lock of a directory that was replaced locks nobody out.
+                store.replace().filter(|lock| lock.right().check().is_ok())
             }
             None => None,
         };
@@ -228,6 +229,13 @@ fn canonical(path: &Path) -> Result<PathBuf> {
     let rest = absolute
         .strip_prefix(there)
         .unwrap_or_else(|_| Path::new(""));
+    if !there.is_dir() {
+        let text = format!(
+            "{} is no directory, and the file backend keeps a store in one; name another path, or move the file away",
+            there.display()
+        );
+        return Err(Error::new(ErrorKind::InvalidInput, text));
+    }
     let there = there.canonicalize().map_err(refused)?;
     Ok(if rest.as_os_str().is_empty() {
         there

@@ -10,7 +10,7 @@ use crate::cursor::Cursor;
 use crate::fault;
 use crate::locate::View;
 use crate::lock;
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest, Trace};
 use crate::segment::{self, Found, Segment};
 use crate::setting::FileDamage;
 use crate::survey::{Look, Survey};
@@ -23,9 +23,14 @@ pub(crate) struct Follower {
     damage: FileDamage,
     uuid: [u8; 16],
     horizon: u64,
-    /// The last segment and its size when it was last looked at without a writer.
-    seen: Option<(u64, u64)>,
+    /// The manifests that were last found to be those of the store.
+    trace: Option<Trace>,
+    /// What there was when it was last looked at without a writer.
+    seen: Option<Seen>,
 }
+
+/// The last segment, its size, and the manifests: a writer that came and went has left new ones.
+type Seen = (u64, u64, Trace);
 
 impl Follower {
     /// Goes on from what another source gave.
@@ -35,6 +40,7 @@ impl Follower {
             damage: config.damage,
             uuid,
             horizon,
+            trace: None,
             seen: None,
         }
     }
@@ -44,13 +50,25 @@ impl Follower {
         if cursor.serial() < self.horizon {
             return Ok(self.horizon);
         }
-        let horizon = if lock::is_held(&self.dir)? {
+        let held = lock::is_held(&self.dir)?;
+        let trace = self.same_store()?;
+        let horizon = if held {
             self.with_writer(cursor)?
         } else {
-            self.without_writer()?
+            self.without_writer(trace)?
         };
         self.horizon = self.horizon.max(horizon);
         Ok(self.horizon)
+    }
+
+    /// A store that was removed, or made anew, never goes on.
+    fn same_store(&mut self) -> Result<Trace> {
+        let trace = manifest::trace(&self.dir);
+        if self.trace != Some(trace) {
+            same(&self.dir, Manifest::load(&self.dir)?, self.uuid)?;
+            self.trace = Some(trace);
+        }
+        Ok(trace)
     }
 
     fn with_writer(&mut self, cursor: &Cursor) -> Result<u64> {
@@ -64,19 +82,20 @@ impl Follower {
     }
 
     /// All that is sound, once it is synced.
-    fn without_writer(&mut self) -> Result<u64> {
+    fn without_writer(&mut self, trace: Trace) -> Result<u64> {
         let last = segment::list(&self.dir)
             .ok()
             .and_then(|numbers| numbers.last().copied());
         let size = |number| {
             std::fs::metadata(segment::path(&self.dir, number)).map_or(0, |meta| meta.len())
         };
-        let now = last.map(|number| (number, size(number)));
+        let now = last.map(|number| (number, size(number), trace));
         if now.is_some() && now == self.seen {
             return Ok(self.horizon);
         }
         let horizon = match look(&self.dir, self.damage)? {
             Some(survey) if survey.manifest.uuid() == self.uuid => survey.horizon,
+            // The next look at the manifest tells.
             _ => self.horizon,
         };
         self.seen = now;
@@ -168,8 +187,12 @@ fn survey(dir: &Path, damage: FileDamage, live: bool) -> Result<Option<Survey>> 
 }
 
 /// The first number of a channel that is not truncated, as the manifest says now.
-pub(crate) fn from(config: &FileConfig, channel: u32) -> Result<(u64, Option<u64>)> {
-    let manifest = Manifest::load(&config.path)?.unwrap_or_default();
+pub(crate) fn from(
+    config: &FileConfig,
+    uuid: [u8; 16],
+    channel: u32,
+) -> Result<(u64, Option<u64>)> {
+    let manifest = same(&config.path, Manifest::load(&config.path)?, uuid)?;
     let from = manifest.channels.get(&channel).map_or(0, |line| line.from);
     Ok((from, manifest.first_segment))
 }
@@ -190,6 +213,27 @@ pub(crate) fn names(config: &FileConfig) -> Result<Vec<String>> {
         .into_values()
         .map(|line| line.name)
         .collect())
+}
+
+/// The manifest, if it is still the one of the store that the reader began with.
+fn same(dir: &Path, manifest: Option<Manifest>, uuid: [u8; 16]) -> Result<Manifest> {
+    match manifest {
+        Some(manifest) if manifest.uuid() == uuid => Ok(manifest),
+        Some(_) => {
+            let text = format!(
+                "another store was made in {}, and what was read here is gone; scan it anew",
+                dir.display()
+            );
+            Err(Error::new(ErrorKind::PositionLost { earliest: None }, text))
+        }
+        None => Err(Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "the store in {} was removed; open it for writing to create it anew",
+                dir.display()
+            ),
+        )),
+    }
 }
 
 /// There is no such channel.

@@ -1,7 +1,8 @@
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
@@ -21,11 +22,65 @@ const TRIES_FOR_OWN: u32 = 2_500;
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
+    right: Right,
+}
+
+/// The right to write in a directory: it lasts as long as the file that was locked is the one that others lock.
+#[derive(Clone, Debug)]
+pub(crate) struct Right {
+    path: Arc<Path>,
+    /// Device and inode; no other file gets them while the lock is open.
+    file: (u64, u64),
+}
+
+impl Right {
+    /// # Errors
+    /// `Fenced` where somebody removed or replaced the directory or its lock.
+    pub(crate) fn check(&self) -> Result<()> {
+        if std::fs::metadata(&self.path).is_ok_and(|there| identity(&there) == self.file) {
+            return Ok(());
+        }
+        let dir = self.path.parent().unwrap_or(&self.path).display();
+        Err(Error::new(
+            ErrorKind::Fenced,
+            format!(
+                "{dir} was removed or replaced while it was open, or its {NAME} was; nothing more is written to it; \
+                 leave the files of a store alone while it is open, and open it again"
+            ),
+        )
+        .with_context("directory", dir))
+    }
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }
 
 impl Lock {
     /// Takes the lock and writes down who has it.
     pub(crate) fn take(dir: &Path) -> Result<Self> {
+        for _ in 0..TRIES {
+            let lock = Self::take_once(dir)?;
+            if lock.right.check().is_ok() {
+                return Ok(lock);
+            }
+            // It was removed between the opening and the locking: others lock another file by now.
+        }
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            format!(
+                "the lock of {} is removed again and again; find out who does, then open again",
+                dir.display()
+            ),
+        ))
+    }
+
+    /// What it gives, as long as it does.
+    pub(crate) fn right(&self) -> &Right {
+        &self.right
+    }
+
+    fn take_once(dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
         let file = OpenOptions::new()
             .read(true)
@@ -43,6 +98,13 @@ impl Lock {
             }
             std::thread::park_timeout(PAUSE);
         }
+        let locked = file
+            .metadata()
+            .map_err(|error| fault::refused("looking at the lock", &path, error))?;
+        let right = Right {
+            path: path.as_path().into(),
+            file: identity(&locked),
+        };
         let text = format!(
             "pid {}\nstarted {}\n",
             std::process::id(),
@@ -51,7 +113,7 @@ impl Lock {
         file.set_len(0)
             .and_then(|()| file.write_all_at(text.as_bytes(), 0))
             .map_err(|error| fault::refused("writing the lock", &path, error))?;
-        Ok(Self { _file: file })
+        Ok(Self { _file: file, right })
     }
 }
 

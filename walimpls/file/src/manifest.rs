@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use walx_core::{ChannelName, Error, ErrorKind, Result};
@@ -20,6 +21,9 @@ const MAGIC: &[u8; 8] = b"WALXMAN1";
 const VERSION: u32 = 1;
 const HEADER: usize = 32;
 const LEAST: usize = 64 << 10;
+/// How often two files that don't fit together are read again, and what lies between two tries.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What a manifest says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,8 +91,25 @@ impl Manifest {
     /// # Errors
     /// `Corrupt` where both files are there and neither is sound; `Unsupported` for a newer version.
     pub(crate) fn load(dir: &Path) -> Result<Option<Self>> {
+        for _ in 1..TRIES {
+            let before = trace(dir);
+            let (best, torn) = Self::load_once(dir)?;
+            if !torn && trace(dir) == before {
+                return Ok(best);
+            }
+            // What looks damaged may be on its way: the older file is taken only where it stays so.
+            std::thread::park_timeout(PAUSE);
+        }
+        match Self::load_once(dir)? {
+            (None, true) => Err(lost(dir)),
+            (best, _) => Ok(best),
+        }
+    }
+
+    /// The newest sound one, and whether a file is there that is none.
+    fn load_once(dir: &Path) -> Result<(Option<Self>, bool)> {
         let mut best: Option<Self> = None;
-        let (mut there, mut newer) = (false, None);
+        let (mut torn, mut newer) = (false, None);
         for name in NAMES {
             let path = dir.join(name);
             let bytes = match std::fs::read(&path) {
@@ -107,7 +128,7 @@ impl Manifest {
                 }
                 Decoded::Newer(version) => newer = Some((path, version)),
                 Decoded::Blank => {}
-                Decoded::Damaged => there = true,
+                Decoded::Damaged => torn = true,
             }
         }
         match (best, newer) {
@@ -116,8 +137,7 @@ impl Manifest {
                 8,
                 &format!("version {version} of the manifest"),
             )),
-            (None, None) if there => Err(lost(dir)),
-            (best, None) => Ok(best),
+            (best, None) => Ok((best, torn)),
         }
     }
 
@@ -187,6 +207,19 @@ impl Manifest {
         self.generation = next.generation;
         Ok(())
     }
+}
+
+/// Something that changes with each write of a manifest, and costs little to look at: the two heads.
+pub(crate) type Trace = [Option<[u8; HEADER]>; 2];
+
+/// The present one.
+pub(crate) fn trace(dir: &Path) -> Trace {
+    NAMES.map(|name| {
+        let mut head = [0; HEADER];
+        let file = File::open(dir.join(name)).ok()?;
+        file.read_exact_at(&mut head, 0).ok()?;
+        Some(head)
+    })
 }
 
 enum Decoded {

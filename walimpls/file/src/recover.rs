@@ -12,11 +12,14 @@ use crate::acked::Acked;
 use crate::config::FileConfig;
 use crate::disk::Disk;
 use crate::fault;
+use crate::footer;
+use crate::frame::kind;
+use crate::lock::Right;
 use crate::manifest::Manifest;
-use crate::segment::{self, BLOCK, CHUNK, Segment, SegmentHeader};
+use crate::segment::{self, BLOCK, CHUNK, Found, Segment, SegmentHeader};
 use crate::summary::Summary;
 use crate::survey::{Last, LastEnd, Look, Sealed, Survey};
-use crate::walk::Spot;
+use crate::walk::{self, Spot};
 
 /// A store that is ready to be written.
 pub(crate) struct Ready {
@@ -29,7 +32,12 @@ pub(crate) struct Ready {
 }
 
 /// Recovers a store, or makes a new one. The caller has the lock.
-pub(crate) fn recover(dir: &Path, config: &FileConfig, disk: &dyn Disk) -> Result<Ready> {
+pub(crate) fn recover(
+    dir: &Path,
+    config: &FileConfig,
+    disk: &dyn Disk,
+    right: &Right,
+) -> Result<Ready> {
     let how = Look {
         damage: config.damage,
         live: false,
@@ -37,10 +45,10 @@ pub(crate) fn recover(dir: &Path, config: &FileConfig, disk: &dyn Disk) -> Resul
     };
     match Survey::look(dir, how)? {
         Some(survey) if survey.manifest.first_segment.is_some() => {
-            Recovery { dir, disk }.run(survey)
+            Recovery { dir, disk, right }.run(survey)
         }
-        Some(survey) => create(dir, disk, survey.manifest, survey.stub),
-        None => create(dir, disk, Manifest::new(uuid()), None),
+        Some(survey) => create(dir, disk, right, survey.manifest, survey.stub),
+        None => create(dir, disk, right, Manifest::new(uuid()), None),
     }
 }
 
@@ -53,7 +61,14 @@ fn uuid() -> [u8; 16] {
 
 /// Makes the first segment of a store. The manifest names it only after it is synced, so that a first segment that
 /// is missing later is damage.
-fn create(dir: &Path, disk: &dyn Disk, mut manifest: Manifest, stub: Option<u64>) -> Result<Ready> {
+fn create(
+    dir: &Path,
+    disk: &dyn Disk,
+    right: &Right,
+    mut manifest: Manifest,
+    stub: Option<u64>,
+) -> Result<Ready> {
+    right.check()?;
     if let Some(number) = stub {
         remove(dir, number)?;
     }
@@ -65,6 +80,7 @@ fn create(dir: &Path, disk: &dyn Disk, mut manifest: Manifest, stub: Option<u64>
     };
     let segment = new_segment(dir, disk, manifest.uuid(), 0, 0, previous)?;
     manifest.first_segment = Some(0);
+    right.check()?;
     manifest.store(dir)?;
     let spot = Spot::start(&segment);
     Ok(Ready {
@@ -112,10 +128,12 @@ pub(crate) fn new_segment(
 struct Recovery<'a> {
     dir: &'a Path,
     disk: &'a dyn Disk,
+    right: &'a Right,
 }
 
 impl Recovery<'_> {
     fn run(&self, mut survey: Survey) -> Result<Ready> {
+        self.right.check()?;
         let first = survey.manifest.first_segment.unwrap_or_default();
         self.remove_truncated(first)?;
         if let Some(stub) = survey.stub {
@@ -124,6 +142,9 @@ impl Recovery<'_> {
         }
         let end = survey.end_serial();
         let mut sealed = std::mem::take(&mut survey.sealed);
+        for segment in &mut sealed {
+            self.seal(segment, survey.manifest.uuid())?;
+        }
         let (segment, spot, summary) = match survey.last.take() {
             Some(last) if last.end != LastEnd::Damaged && last.spot.serial >= survey.floor => {
                 self.adopt(&last, survey.acked.as_ref(), &survey.manifest)?;
@@ -225,12 +246,41 @@ impl Recovery<'_> {
         self.disk.sync(file)
     }
 
+    /// Writes the footer that a writer didn't come to write, so that readers needn't look for the segment's end.
+    fn seal(&self, sealed: &mut Sealed, uuid: [u8; 16]) -> Result<()> {
+        let (Some(spot), Some(summary)) = (sealed.unsealed.take(), &sealed.summary) else {
+            return Ok(());
+        };
+        let Found::Segment(segment) = Segment::find(self.dir, uuid, sealed.number, true)? else {
+            return Ok(());
+        };
+        if matches!(walk::search(&segment, spot.offset, 0)?, Some((_, frame)) if frame.kind != kind::FOOTER)
+        {
+            // Nothing that may be a record is cut off.
+            return Ok(());
+        }
+        let bytes = footer::encode(summary, &segment, spot, spot.serial);
+        let written = segment.file.set_len(spot.offset);
+        let written = written
+            .and_then(|()| self.disk.write(&segment.file, &bytes, spot.offset))
+            .and_then(|()| self.disk.sync(&segment.file));
+        match written {
+            Ok(()) => sealed.summary = None,
+            // Who finds no footer reads the segment.
+            Err(error) => {
+                tracing::warn!(file = %segment.path.display(), %error, "a footer could not be written");
+            }
+        }
+        Ok(())
+    }
+
     fn seal_as_it_is(&self, last: Last, sealed: &mut Vec<Sealed>) -> Summary {
         let summary = Arc::new(last.summary);
         sealed.push(Sealed {
             number: last.segment.header.number,
             end_serial: last.spot.serial,
             summary: Some(Arc::clone(&summary)),
+            unsealed: None,
         });
         summary.as_ref().clone()
     }
@@ -255,6 +305,7 @@ impl Recovery<'_> {
         }
         manifest.floor = manifest.floor.max(serial);
         manifest.clean = None;
+        self.right.check()?;
         manifest.store(self.dir)
     }
 }

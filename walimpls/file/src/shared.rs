@@ -12,6 +12,7 @@ use crate::config::FileConfig;
 use crate::disk::Disk;
 use crate::fault;
 use crate::group::Group;
+use crate::lock::Right;
 use crate::segment::Segment;
 use crate::staging::Stage;
 use crate::summary::Summary;
@@ -20,6 +21,7 @@ use crate::walk::Spot;
 
 pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
+    pub(crate) right: Right,
     pub(crate) config: FileConfig,
     pub(crate) uuid: [u8; 16],
     pub(crate) disk: Arc<dyn Disk>,
@@ -47,6 +49,7 @@ pub(crate) struct Log {
 impl Shared {
     pub(crate) fn new(
         dir: PathBuf,
+        right: Right,
         config: FileConfig,
         uuid: [u8; 16],
         disk: Arc<dyn Disk>,
@@ -56,6 +59,7 @@ impl Shared {
         let acked = watch::Sender::new(log.spot.serial);
         Self {
             dir,
+            right,
             config,
             uuid,
             disk,
@@ -119,6 +123,13 @@ impl Shared {
         self.poisoned.store(true, Ordering::Release);
         self.finish();
         self.stage.poison(reason)
+    }
+
+    /// The directory is another's by now: all that waits is told so.
+    pub(crate) fn fence(&self, error: &Error) {
+        for group in self.poison(error.clone()) {
+            group.done.complete(Err(error.clone()));
+        }
     }
 
     /// Nothing more will be acknowledged here: readers go on with the files.

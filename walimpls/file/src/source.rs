@@ -62,8 +62,8 @@ impl Reader {
             match self.cursor.step(horizon)? {
                 Step::Items(items) => return Ok(Some(items)),
                 Step::Tail => return Ok(None),
-                Step::Missing(number) => {
-                    if let Some(outcome) = self.missing(number)? {
+                Step::Missing { number, torn } => {
+                    if let Some(outcome) = self.missing(number, torn, horizon)? {
                         return Ok(outcome);
                     }
                 }
@@ -76,8 +76,17 @@ impl Reader {
         clippy::option_option,
         reason = "go on, or an answer, which may be that there is nothing yet"
     )]
-    fn missing(&mut self, number: u64) -> Result<Option<Option<Vec<Scanned>>>> {
-        let (from, first) = follow::from(&self.config, self.channel)?;
+    fn missing(
+        &mut self,
+        number: u64,
+        torn: bool,
+        horizon: u64,
+    ) -> Result<Option<Option<Vec<Scanned>>>> {
+        if follow::is_there(&self.config, self.uuid, number)? {
+            return Ok(None);
+        }
+        // Only now: a truncation sets its marks before it removes a file.
+        let (from, first) = follow::from(&self.config, self.uuid, self.channel)?;
         let first = first.unwrap_or_default();
         if number < first {
             if self.cursor.next < from {
@@ -86,7 +95,8 @@ impl Reader {
             self.move_to(first);
             return Ok(None);
         }
-        if follow::is_there(&self.config, self.uuid, number)? {
+        let news = self.cursor.lose(number);
+        if torn {
             return Ok(None);
         }
         let later = segment::list(&self.config.path)
@@ -99,13 +109,16 @@ impl Reader {
             "the segment is missing, or its header is damaged",
         );
         match (self.config.damage, later) {
-            (FileDamage::Strict, _) => Err(damage.error()),
-            (FileDamage::Salvage, None) => Ok(Some(None)),
-            (FileDamage::Salvage, Some(later)) => {
-                self.move_to(later);
-                Ok(Some(Some(vec![Scanned::Damage(damage.text())])))
-            }
+            (FileDamage::Strict, _) => return Err(damage.error()),
+            (FileDamage::Salvage, None) => self.cursor.pass(horizon),
+            (FileDamage::Salvage, Some(later)) => self.move_to(later),
         }
+        let said = vec![Scanned::Damage(damage.text())];
+        Ok(match (news, later) {
+            (true, _) => Some(Some(said)),
+            (false, Some(_)) => None,
+            (false, None) => Some(None),
+        })
     }
 
     fn move_to(&mut self, segment: u64) {

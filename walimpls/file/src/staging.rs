@@ -35,6 +35,8 @@ pub(crate) struct Stage {
 pub(crate) struct State {
     groups: Vec<Group>,
     bytes: usize,
+    /// The most bytes that may wait.
+    pub(crate) most: usize,
     next_serial: u64,
     /// The next number of each channel.
     numbers: std::collections::HashMap<u32, u64>,
@@ -46,6 +48,7 @@ pub(crate) struct State {
 impl Stage {
     pub(crate) fn new(next_serial: u64, numbers: impl IntoIterator<Item = (u32, u64)>) -> Self {
         let state = State {
+            most: MOST,
             next_serial,
             numbers: numbers.into_iter().collect(),
             ..State::default()
@@ -137,14 +140,13 @@ impl State {
             .iter()
             .map(|record| record.bytes.len() + frame::HEADER)
             .sum::<usize>();
-        if self.bytes > 0 && self.bytes + bytes > MOST {
-            let kind = ErrorKind::Overloaded {
-                retry_after: Duration::from_millis(100),
-            };
-            return Err(Error::new(
-                kind,
-                "1 GiB waits to be written; append less at a time",
-            ));
+        if self.bytes > 0 && self.bytes + bytes > self.most {
+            // Not `Overloaded`: a later append must not overtake this one, so the writer's handle ends here.
+            let text = format!(
+                "{} bytes wait to be written already; open the channel again, and append less at a time",
+                self.bytes
+            );
+            return Err(Error::new(ErrorKind::NotWritten, text));
         }
         self.bytes += bytes;
         let fits = |group: &Group| group.body.len() + group.dir.len() + bytes <= frame::TARGET;

@@ -53,7 +53,7 @@ impl Store {
             segment,
             spot,
             summary,
-        } = recover::recover(dir, config, disk.as_ref())?;
+        } = recover::recover(dir, config, disk.as_ref(), lock.right())?;
         let acked = Acked {
             uuid: manifest.uuid(),
             incarnation: random::number(),
@@ -88,6 +88,7 @@ impl Store {
         };
         let shared = Shared::new(
             dir.to_owned(),
+            lock.right().clone(),
             config.clone(),
             manifest.uuid(),
             disk,
@@ -230,6 +231,10 @@ impl Store {
         table: &mut Table,
         change: impl FnOnce(&mut Manifest),
     ) -> Result<()> {
+        if let Err(error) = self.shared.right.check() {
+            self.shared.fence(&error);
+            return Err(error);
+        }
         let mut manifest = table.manifest.clone();
         change(&mut manifest);
         let log = self.shared.log()?;

@@ -55,6 +55,8 @@ pub(crate) struct Sealed {
     pub(crate) end_serial: u64,
     /// What it holds, where it has no sound footer that says so.
     pub(crate) summary: Option<Arc<Summary>>,
+    /// Where its footer belongs, if that is all that it lacks.
+    pub(crate) unsealed: Option<Spot>,
 }
 
 /// The last segment.
@@ -129,7 +131,11 @@ impl Survey {
         }
         survey.segments(dir, how, numbers)?;
         if !how.live {
-            survey.horizon = survey.end_serial().max(floor);
+            if survey.ends_in_loss() {
+                // How much is unknown; whoever reads to the end must meet it.
+                survey.floor = survey.floor.max(survey.end_serial() + 1);
+            }
+            survey.horizon = survey.end_serial().max(survey.floor);
         }
         Ok(Some(survey))
     }
@@ -138,6 +144,15 @@ impl Survey {
     pub(crate) fn end_serial(&self) -> u64 {
         let sealed = self.sealed.last().map_or(0, |sealed| sealed.end_serial);
         self.last.as_ref().map_or(sealed, |last| last.spot.serial)
+    }
+
+    /// Whether it is sure that something behind the last sound record is lost.
+    fn ends_in_loss(&self) -> bool {
+        let last = self.last.as_ref();
+        let number = last.map(|last| last.segment.header.number);
+        self.manifest.first_segment.is_some()
+            && (last.is_none_or(|last| last.end == LastEnd::Damaged)
+                || self.highest.filter(|_| self.stub.is_none()) > number)
     }
 
     fn segments(&mut self, dir: &Path, how: Look, mut numbers: Vec<u64>) -> Result<()> {
@@ -216,7 +231,7 @@ impl Survey {
         carry: &mut Summary,
     ) -> Result<()> {
         let header = &segment.header;
-        let mut kept = None;
+        let (mut kept, mut unsealed) = (None, None);
         let end = match footer::read(segment)? {
             Some((_, spot, summary)) => {
                 *carry = summary;
@@ -231,14 +246,21 @@ impl Survey {
                     true,
                     &mut summary,
                 )?;
-                let Through { spot, holes, .. } = through;
+                let Through { spot, holes, end } = through;
                 self.holes += holes;
+                if holes == 0 && end != LastEnd::Damaged {
+                    unsealed = Some(spot);
+                }
                 *carry = summary.clone();
                 kept = Some(Arc::new(summary));
                 spot
             }
         };
         self.holes += next.first_serial.saturating_sub(end.serial);
+        let follows = next.number == header.number + 1
+            && next.previous_end == end.serial
+            && next.first_serial == end.serial
+            && end.chain == Some(next.previous_crc);
         if next.number != header.number + 1 {
             // Said already: one between them is missing.
         } else if end.serial != next.previous_end
@@ -261,6 +283,7 @@ impl Survey {
             number: header.number,
             end_serial: end.serial,
             summary: kept,
+            unsealed: unsealed.filter(|_| follows),
         });
         Ok(())
     }

@@ -46,31 +46,33 @@ impl Store {
             .map(|(channel, line)| (*channel, line.from))
             .collect();
         marks.insert(channel, number + 1);
-        let sealed = self.shared.log()?.sealed.clone();
-        let dropped = self.droppable(&sealed, &marks)?;
-        let first = sealed.get(dropped).map(|segment| segment.number);
-        let first = match first {
-            Some(first) => first,
-            None => self.shared.log()?.active.header.number,
-        };
+        // Both under one lock: the writer may rotate meanwhile, and what it seals then was not judged here.
+        let log = self.shared.log()?;
+        let (sealed, active) = (log.sealed.clone(), log.active.header.number);
+        drop(log);
+        let (dropped, kept) = sealed.split_at(self.droppable(&sealed, &marks)?);
+        let first = kept.first().map_or(active, |segment| segment.number);
         self.write(&mut table, |manifest| {
             if let Some(line) = manifest.channels.get_mut(&channel) {
                 line.from = number + 1;
             }
-            if dropped > 0 {
+            if !dropped.is_empty() {
                 manifest.first_segment = Some(first);
             }
         })?;
         let mut log = self.shared.log()?;
-        if dropped > 0 {
+        if !dropped.is_empty() {
             log.first = first;
         }
         log.from.insert(channel, number + 1);
-        log.sealed
-            .retain(|segment| segment.number >= first || dropped == 0);
+        log.sealed.retain(|segment| {
+            dropped
+                .last()
+                .is_none_or(|last| segment.number > last.number)
+        });
         drop(log);
         // Durably forgotten before, so that a crash leaves files too many, never too few.
-        sealed[..dropped]
+        dropped
             .iter()
             .try_for_each(|segment| recover::remove(&self.shared.dir, segment.number))
     }

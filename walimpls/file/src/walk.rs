@@ -187,11 +187,23 @@ pub(crate) fn search(
     serial: u64,
 ) -> Result<Option<(u64, FrameHeader)>> {
     let mut window = Window::new(segment.file.clone(), CHUNK);
+    search_in(segment, &mut window, from, serial)
+}
+
+/// One window serves a whole search: a new one reads a large piece again.
+fn search_in(
+    segment: &Segment,
+    window: &mut Window,
+    from: u64,
+    serial: u64,
+) -> Result<Option<(u64, FrameHeader)>> {
     let mut offset = from.next_multiple_of(ALIGN);
-    while let Some(head) = segment.get(&mut window, offset, HEADER)? {
+    while let Some(head) = segment.get(window, offset, HEADER)? {
         match FrameHeader::decode(&head, segment.header.seed(), offset) {
             Some(header) if header.first_serial >= serial => return Ok(Some((offset, header))),
-            _ => offset += ALIGN,
+            // A head is bound to its place, so the next frame stands where it says.
+            Some(header) => offset += header.stride(),
+            None => offset += ALIGN,
         }
     }
     Ok(None)
@@ -199,10 +211,11 @@ pub(crate) fn search(
 
 /// The largest `acked` of all frames with a sound head behind `from`.
 pub(crate) fn acked_behind(segment: &Segment, mut from: u64) -> Result<u64> {
+    let mut window = Window::new(segment.file.clone(), CHUNK);
     let mut acked = 0;
-    while let Some((offset, header)) = search(segment, from, 0)? {
+    while let Some((offset, header)) = search_in(segment, &mut window, from, 0)? {
         acked = acked.max(header.acked);
-        from = offset + ALIGN;
+        from = offset + header.stride();
     }
     Ok(acked)
 }

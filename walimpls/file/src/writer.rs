@@ -36,6 +36,10 @@ pub(crate) struct Writer {
     acked_file: AckedFile,
     /// When the next sync is due; `None` where all is synced.
     due: Option<clock::Instant>,
+    /// What was taken and isn't put together yet.
+    rest: std::vec::IntoIter<Group>,
+    /// Whether it ended as it should, or said why not.
+    ended: bool,
 }
 
 impl Writer {
@@ -56,6 +60,8 @@ impl Writer {
             acked,
             acked_file: file,
             due: None,
+            rest: Vec::new().into_iter(),
+            ended: false,
         }
     }
 
@@ -68,39 +74,44 @@ impl Writer {
                     .map(|due| due.saturating_duration_since(clock::now())),
                 FileDurability::Each | FileDurability::Os => None,
             };
-            let mut groups = Vec::new().into_iter();
             let outcome = match self
                 .shared
                 .stage
                 .take(patience.map(|patience| patience.max(Duration::from_micros(50))))
             {
                 Work::Groups(taken) => {
-                    groups = taken.into_iter();
-                    self.round(&mut groups)
+                    self.rest = taken.into_iter();
+                    self.round()
                 }
                 Work::Late => Ok(()),
                 Work::End => break,
             };
             if let Err(error) = outcome.and_then(|()| self.sync_if_due()) {
-                return self.poison(error, groups);
+                return self.poison(error);
             }
         }
-        if self.due.is_some()
-            && let Err(error) = self.sync()
-        {
-            self.poison(error, Vec::new().into_iter());
+        match self.sync_rest() {
+            Ok(()) => self.ended = true,
+            Err(error) => self.poison(error),
         }
     }
 
-    fn round(&mut self, groups: &mut std::vec::IntoIter<Group>) -> Result<(), Error> {
-        while let Some(group) = groups.as_slice().first() {
+    fn sync_rest(&mut self) -> Result<(), Error> {
+        if self.due.is_some() {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    fn round(&mut self) -> Result<(), Error> {
+        while let Some(group) = self.rest.as_slice().first() {
             let stride =
                 ((HEADER + group.dir.len() + group.body.len()) as u64).next_multiple_of(ALIGN);
             if self.spot.offset > BLOCK && self.spot.offset + stride > self.shared.config.segment.0
             {
                 self.rotate()?;
             }
-            if let Some(group) = groups.next() {
+            if let Some(group) = self.rest.next() {
                 self.put(group, stride);
             }
             if self.buffer.len() >= FLUSH {
@@ -111,7 +122,11 @@ impl Writer {
         match self.shared.config.durability {
             FileDurability::Each => self.sync()?,
             FileDurability::Interval(every) => {
-                _ = self.due.get_or_insert_with(|| clock::now() + every)
+                _ = self.due.get_or_insert_with(|| {
+                    let now = clock::now();
+                    // Beyond the clock's end: too early is right as well.
+                    now.checked_add(every).unwrap_or(now)
+                });
             }
             FileDurability::Os => _ = self.due.get_or_insert_with(clock::now),
         }
@@ -144,6 +159,8 @@ impl Writer {
         if self.buffer.is_empty() {
             return Ok(());
         }
+        // A file that another writer has by now is left alone; appends to one that was removed are not acknowledged.
+        self.shared.right.check()?;
         let at = self.spot.offset - self.buffer.len() as u64;
         let outcome = self.shared.disk.write(&self.segment.file, &self.buffer, at);
         self.buffer.clear();
@@ -166,6 +183,7 @@ impl Writer {
         let interval = matches!(self.shared.config.durability, FileDurability::Interval(_));
         if interval && self.due.is_some_and(|due| due <= clock::now()) {
             self.sync()?;
+            self.shared.right.check()?;
             self.tell();
         }
         Ok(())
@@ -195,6 +213,7 @@ impl Writer {
         self.flush()?;
         self.sync()?;
         self.publish();
+        self.shared.right.check()?;
         let shared = Arc::clone(&self.shared);
         let number = self.segment.header.number + 1;
         let uuid = self.segment.header.uuid;
@@ -221,6 +240,7 @@ impl Writer {
             number: header.number,
             end_serial: self.spot.serial,
             summary: sealed.is_err().then(|| Arc::new(summary)),
+            unsealed: None,
         };
         self.segment = next;
         self.spot = Spot::start(&self.segment);
@@ -235,7 +255,17 @@ impl Writer {
 
     /// Nothing more is written, ever: only recovery finds out what is there. A sync that failed is never tried again,
     /// because the system may have dropped what it could not write.
-    fn poison(&mut self, error: Error, rest: std::vec::IntoIter<Group>) {
+    fn poison(&mut self, error: Error) {
+        self.ended = true;
+        if error.kind() == ErrorKind::Fenced {
+            tracing::error!(directory = %self.shared.dir.display(), %error, "the store takes no more appends");
+            self.shared.fence(&error);
+            let pending = self.pending.drain(..).map(|(group, _)| group);
+            for group in pending.chain(std::mem::take(&mut self.rest)) {
+                group.done.complete(Err(error.clone()));
+            }
+            return;
+        }
         tracing::error!(directory = %self.shared.dir.display(), %error, "the store takes no more appends");
         let later = Error::new(
             ErrorKind::NotWritten,
@@ -249,7 +279,7 @@ impl Writer {
                 Error::new(ErrorKind::OutcomeUnknown, text).with_source(error.clone())
             ));
         }
-        for group in rest.chain(staged) {
+        for group in std::mem::take(&mut self.rest).chain(staged) {
             let text = "a write before it was refused; open the channel again and append it again";
             group.done.complete(Err(
                 Error::new(ErrorKind::NotWritten, text).with_source(error.clone())
@@ -259,11 +289,17 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Also after a panic: nothing more is taken, and what was staged is told so as it is dropped.
+    /// After a panic the store is as dead as after a refusal: the next open recovers it, and no close says that its
+    /// log ends cleanly. Those who wait are told as their groups are dropped, which is later.
     fn drop(&mut self) {
-        drop(self.shared.stage.poison(Error::new(
+        let reason = Error::new(
             ErrorKind::NotWritten,
             "the writer ended; open the channel again, then append it",
-        )));
+        );
+        drop(if self.ended {
+            self.shared.stage.poison(reason)
+        } else {
+            self.shared.poison(reason)
+        });
     }
 }

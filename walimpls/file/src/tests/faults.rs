@@ -17,6 +17,7 @@ struct Faulty {
     half_write: AtomicBool,
     fail_sync: AtomicBool,
     fail_create: AtomicBool,
+    panic: AtomicBool,
     /// (writes are held up, one is waiting)
     gate: Mutex<(bool, bool)>,
     moved: Condvar,
@@ -60,6 +61,7 @@ impl Disk for Faulty {
             file.write_all_at(&bytes[..bytes.len() / 2], offset)?;
             return Err(io::ErrorKind::StorageFull.into());
         }
+        assert!(!self.panic.load(Ordering::SeqCst), "the disk panics");
         if self.fail_write.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -229,4 +231,63 @@ async fn readers_go_on_with_the_store_that_follows_a_failed_one() {
         take(&mut *scanner, 1).await.records,
         [(5, b"kept".to_vec())]
     );
+}
+
+#[tokio::test]
+async fn a_writer_that_panicked_is_a_store_that_failed() {
+    let (dir, disk) = (scratch(), Arc::new(Faulty::default()));
+    let (opener, wal) = on(&disk, dir.path()).await;
+    disk.panic.store(true, Ordering::SeqCst);
+    assert_eq!(
+        append(&*wal, 5, "lost").await.unwrap_err().kind(),
+        ErrorKind::OutcomeUnknown
+    );
+    disk.panic.store(false, Ordering::SeqCst);
+    let again = opener
+        .open(&name("a"), Claim::Resume(wal.fence_token()))
+        .await
+        .unwrap();
+    assert_eq!(append(&*again, 5, "kept").await.unwrap(), 5);
+
+    // A close behind a panic says nothing of a clean end.
+    disk.panic.store(true, Ordering::SeqCst);
+    append(&*again, 6, "lost").await.unwrap_err();
+    disk.panic.store(false, Ordering::SeqCst);
+    drop((wal, again));
+    assert_eq!(
+        opener.close().await.unwrap_err().kind(),
+        ErrorKind::Unavailable
+    );
+    let manifest = crate::manifest::Manifest::load(dir.path()).unwrap();
+    assert_eq!(manifest.unwrap().clean, None);
+    let opener = apart(&small(dir.path()));
+    let wal = opener.open(&name("a"), Claim::TakeOver).await.unwrap();
+    assert_eq!(append(&*wal, 6, "on").await.unwrap(), 6);
+}
+
+#[tokio::test]
+async fn what_finds_too_much_waiting_is_not_written_and_neither_is_what_follows() {
+    let (dir, disk) = (scratch(), Arc::new(Faulty::default()));
+    let directory = Directory::enter_apart(small(dir.path()), Arc::clone(&disk) as Arc<dyn Disk>);
+    let opener = FileOpener::new(Arc::clone(&directory));
+    let wal = opener.open(&name("a"), Claim::TakeOver).await.unwrap();
+    directory.store().unwrap().shared.stage.lock().unwrap().most = 1_000;
+    disk.hold(true);
+    let written = wal.append(Batch::One(record(0, "written")));
+    disk.held();
+    let waiting = wal.append(Batch::One(record(1, vec![0; 500])));
+    for number in [2, 3] {
+        // The second one would fit, but overtakes nothing.
+        let payload = vec![0; if number == 2 { 500 } else { 1 }];
+        let error = append(&*wal, number, payload).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotWritten, "{error}");
+    }
+    disk.hold(false);
+    deadline(written).await.unwrap();
+    deadline(waiting).await.unwrap();
+    let again = opener
+        .open(&name("a"), Claim::Resume(wal.fence_token()))
+        .await
+        .unwrap();
+    assert_eq!(append(&*again, 2, "again").await.unwrap(), 2);
 }

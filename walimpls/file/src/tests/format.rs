@@ -1,5 +1,11 @@
 //! Golden bytes: what stands in the files is frozen.
 
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use walx_utility::spawn;
+
 use crate::acked::Acked;
 use crate::frame::{FrameHeader, Line, bind, kind};
 use crate::manifest::{ChannelLine, Manifest, Seal};
@@ -75,7 +81,7 @@ fn a_footer_keeps_its_bytes() {
     summary.add(1, 301, 0, (5, 4_096), || Some((Some(10), 78)));
     summary.add(2, 0, 8, (5, 4_096), || Some((None, 79)));
     summary.end_serial = 8;
-    let file = std::sync::Arc::new(std::fs::File::create_new(dir.path().join("x")).unwrap());
+    let file = Arc::new(std::fs::File::create_new(dir.path().join("x")).unwrap());
     let segment = crate::segment::Segment {
         header: segment(),
         file,
@@ -177,6 +183,39 @@ fn a_large_manifest_grows_its_file_and_comes_back() {
         std::fs::write(dir.path().join(name), torn).unwrap();
     }
     assert_eq!(Manifest::load(dir.path()).unwrap().unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_on_its_way_is_waited_for() {
+    const ROUNDS: u64 = 20;
+    let dir = super::scratch();
+    let mut manifest = Manifest::new(UUID);
+    manifest.store(dir.path()).unwrap();
+    let mut newest = 0;
+    for floor in 1..=ROUNDS {
+        manifest.floor = floor;
+        manifest.store(dir.path()).unwrap();
+        let name = crate::manifest::NAMES[(manifest.generation() % 2) as usize];
+        let file = dir.path().join(name);
+        let whole = std::fs::read(&file).unwrap();
+        let mut torn = whole.clone();
+        torn[40] ^= 1;
+        std::fs::write(&file, torn).unwrap();
+        let write = spawn::blocking(move || {
+            std::thread::park_timeout(Duration::from_millis(1));
+            std::fs::OpenOptions::new()
+                .write(true)
+                .open(&file)
+                .and_then(|file| file.write_all_at(&whole, 0))
+                .unwrap();
+        });
+        let read = Manifest::load(dir.path()).unwrap().unwrap();
+        assert!(read.floor == floor || read.floor + 1 == floor);
+        newest += u64::from(read.floor == floor);
+        write.await.unwrap();
+    }
+    // How long a write takes is the system's choice, so one or the other may be given up.
+    assert!(newest > ROUNDS / 2, "{newest} of {ROUNDS} were waited for");
 }
 
 #[test]

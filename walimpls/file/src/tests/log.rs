@@ -325,6 +325,9 @@ async fn less_durable_stores_acknowledge_and_close_cleanly_too() {
 async fn wrong_configurations_are_refused_by_name() {
     for (key, value) in [
         ("durability", "never"),
+        ("durability", "interval:0s"),
+        ("durability", "interval:25h"),
+        ("durability", "interval:18446744073709551615s"),
         ("segment", "1KiB"),
         ("max_record", "2GiB"),
         ("damage", "x"),
@@ -341,4 +344,20 @@ async fn wrong_configurations_are_refused_by_name() {
         FileBuilder.build(Config::new()).await.err().unwrap().kind(),
         ErrorKind::InvalidInput
     );
+}
+
+#[tokio::test]
+async fn a_path_that_is_a_file_is_refused_as_input() {
+    let dir = scratch();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let error = build(&small(&path)).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains(&format!("{} is no directory", file.display())),
+            "{text}"
+        );
+    }
 }

@@ -9,6 +9,9 @@ mod log;
 mod owners;
 mod processes;
 mod races;
+mod replaced;
+mod salvage;
+mod sealing;
 mod truncation;
 
 use std::future::poll_fn;

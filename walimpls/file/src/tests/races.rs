@@ -55,6 +55,44 @@ async fn follow(opener: Arc<FileOpener>) -> u64 {
     }
 }
 
+/// Truncates all that was acknowledged before while the segment that is written ends again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncation_beside_a_rotation_keeps_what_it_did_not_judge() {
+    const AT_ONCE: u64 = 48;
+    for _ in 0..8 {
+        let dir = scratch();
+        let (opener, wal) = filled(&small(dir.path()), 0).await;
+        // Many sealed segments: reading their footers gives the writer time to seal another one.
+        let mut next = 0;
+        let appends = |from: u64, count: u64| -> Vec<_> {
+            (from..from + count)
+                .map(|number| wal.append(Batch::One(record(number, vec![b'x'; 1_500]))))
+                .collect()
+        };
+        for append in appends(next, 600) {
+            deadline(append).await.unwrap();
+        }
+        next += 600;
+        let truncation = {
+            let wal = Arc::clone(&wal);
+            spawn::task(async move { wal.truncate(id(next - 1)).await })
+        };
+        for append in appends(next, AT_ONCE) {
+            deadline(append).await.unwrap();
+        }
+        deadline(truncation).await.unwrap().unwrap();
+        let kept: Vec<_> = (next..next + AT_ONCE).collect();
+        let got = scan(&*wal, Start::Earliest, kept.len()).await;
+        assert_eq!(got.numbers(), kept, "{:?}", got.error);
+        drop(wal);
+        opener.close().await.unwrap();
+        let again = apart(&small(dir.path()));
+        let wal = again.open(&name("a"), Claim::TakeOver).await.unwrap();
+        let got = scan(&*wal, Start::Earliest, kept.len()).await;
+        assert_eq!(got.numbers(), kept, "after a reopen: {:?}", got.error);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_beside_a_busy_writer_see_no_damage_and_no_jump() {
     let dir = scratch();
