@@ -61,6 +61,14 @@ impl Check {
         self.hole.get_or_insert((reason, detail));
     }
 
+    /// The hole that the log ends in, where the backend said that there is one.
+    pub(super) fn last_hole(&mut self) -> Option<Gap> {
+        let (reason, detail) = self.hole.take()?;
+        let mut gap = Gap::new(reason, detail);
+        gap.after = self.last;
+        Some(gap)
+    }
+
     pub(super) fn see(&mut self, record: &StoredRecord) -> Seen {
         let header = &record.record.header;
         let after = self.last.replace(record.id);

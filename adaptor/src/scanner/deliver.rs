@@ -70,7 +70,7 @@ impl ScannerAdaptor {
         ends
     }
 
-    fn push(&mut self, mut entry: Entry, out: &mut Vec<Entry>) {
+    pub(super) fn push(&mut self, mut entry: Entry, out: &mut Vec<Entry>) {
         match self.parts.log.hook(&mut entry) {
             Ok(()) => {
                 self.filled_bytes += entry.message().map_or(0, |it| it.message.bytes());

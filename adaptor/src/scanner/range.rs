@@ -87,6 +87,11 @@ impl Until {
         excluded || self.tail.is_some_and(|tail| tail.excludes(record))
     }
 
+    /// Whether the scan ends with the record because the log does.
+    pub(super) fn is_tail(self, record: &StoredRecord) -> bool {
+        self.tail.is_some_and(|tail| tail.ends_with(record))
+    }
+
     /// Whether nothing that lies behind the record is wanted any more.
     pub(super) fn ends_with(self, record: &StoredRecord) -> bool {
         let header = &record.record.header;

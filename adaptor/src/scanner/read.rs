@@ -150,7 +150,20 @@ impl ScannerAdaptor {
             return;
         }
         if self.deliver(&record, out) {
+            if self.parts.until.is_tail(&record) {
+                self.tell_last_hole(out);
+            }
             self.end();
+        }
+    }
+
+    /// What is lost behind the newest record belongs to a scan that ends at the tail.
+    fn tell_last_hole(&mut self, out: &mut Vec<Entry>) {
+        while let Some(Scanned::Damage(detail)) = self.parts.pending.pop_front() {
+            self.parts.check.expect_hole(GapReason::Corrupt, detail);
+        }
+        if let Some(gap) = self.parts.check.last_hole() {
+            self.push(Entry::Gap(gap), out);
         }
     }
 

@@ -1,6 +1,6 @@
 use rustix::process::Signal;
 
-use crate::program::{Program, Store, command};
+use crate::program::{Program, Store, command, run};
 
 /// A store with the lines `0` to `9`, and its records as `tail` prints them.
 fn ten() -> (Store, Vec<serde_json::Value>) {
@@ -285,4 +285,31 @@ fn flip(folder: &std::path::Path, pattern: &[u8]) {
         }
     }
     assert_eq!(flipped, 1, "the pattern stands in one file");
+}
+
+#[test]
+fn what_a_salvaged_log_lost_at_its_end_is_told_and_its_numbers_are_not_given_again() {
+    let store = Store::with("segment=8KiB&damage=salvage");
+    let numbers = |range: std::ops::Range<u32>| -> String {
+        range.map(|number| format!("{number}\n")).collect()
+    };
+    store.append("orders", numbers(0..1_000).as_bytes());
+    store.append("orders", numbers(1_000..1_005).as_bytes());
+    let folder = store.folder.path().join("data");
+    let segments = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|it| it.unwrap().path());
+    let last = segments
+        .filter(|it| it.extension().is_some_and(|it| it == "wal"))
+        .max();
+    std::fs::remove_file(last.unwrap()).unwrap();
+
+    let done = run(&["tail", &store.uri(), "orders"], b"");
+    assert_eq!(done.code, 9, "{}", done.stderr);
+    assert!(done.stderr.contains("gap (corrupt)"), "{}", done.stderr);
+
+    let again = run(&["append", &store.uri(), "orders", "--print-ids"], b"new\n");
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    let place: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert!(place["lsn"].as_u64().unwrap() >= 1_005, "{place}");
 }

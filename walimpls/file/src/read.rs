@@ -123,5 +123,6 @@ pub(crate) fn start(
         channel: there.channel,
         source,
         cursor,
+        ahead: None,
     })
 }

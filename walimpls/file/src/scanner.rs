@@ -62,7 +62,7 @@ async fn next(mut reader: Box<Reader>, closings: [Closing; 2]) -> Read {
             return (None, ended());
         }
         let read = spawn::blocking(move || {
-            let read = reader.read();
+            let read = reader.next();
             (reader, read)
         });
         match read.await {

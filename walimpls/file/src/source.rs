@@ -33,11 +33,35 @@ pub(crate) struct Reader {
     pub(crate) channel: u32,
     pub(crate) source: Source,
     pub(crate) cursor: Cursor,
+    /// What was read ahead of the caller, where the store is salvaged.
+    pub(crate) ahead: Option<Vec<Scanned>>,
 }
 
 impl Reader {
-    /// The next records; `None` where there are none yet.
-    pub(crate) fn read(&mut self) -> Result<Option<Vec<Scanned>>> {
+    /// The next records; `None` where there are none yet. What is lost right behind a record is told together with it:
+    /// a scan that ends at the newest record would not ask again.
+    pub(crate) fn next(&mut self) -> Result<Option<Vec<Scanned>>> {
+        if self.config.damage == FileDamage::Strict {
+            return self.read();
+        }
+        let mut items = match self.ahead.take() {
+            Some(items) => items,
+            None => match self.read()? {
+                Some(items) => items,
+                None => return Ok(None),
+            },
+        };
+        // An error is met again by the next read.
+        if let Ok(Some(mut more)) = self.read() {
+            let records = more.iter().position(|it| !matches!(it, Scanned::Damage(_)));
+            let behind = more.split_off(records.unwrap_or(more.len()));
+            items.append(&mut more);
+            self.ahead = Some(behind).filter(|it| !it.is_empty());
+        }
+        Ok(Some(items))
+    }
+
+    fn read(&mut self) -> Result<Option<Vec<Scanned>>> {
         loop {
             if let Source::Owner(shared) = &self.source {
                 let over = shared.is_over();
