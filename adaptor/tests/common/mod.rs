@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use walx_adaptor::adapt_opener;
 use walx_core::{
-    BackendName, ChannelName, End, Entry, Message, OpenOption, Opener, ScanOption, Scanner, Wal,
+    BackendName, CacheOption, ChannelName, End, Entry, Message, OpenOption, Opener, Place,
+    ScanOption, Scanner, Wal,
 };
 use walx_memory::{Faults, MemoryStore};
 use walx_utility::clock;
@@ -96,4 +97,28 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
     clock::timeout(Duration::from_secs(30), future)
         .await
         .expect("it takes too long")
+}
+
+/// A wal with so many messages, and their places.
+pub async fn filled(rig: &Rig, count: usize, cache: CacheOption) -> (Arc<dyn Wal>, Vec<Place>) {
+    let wal = rig
+        .opener
+        .open(rig.option().with_cache(cache))
+        .await
+        .unwrap();
+    let mut places = Vec::new();
+    for i in 0..count {
+        places.push(wal.append(message(i)).await.unwrap());
+    }
+    (wal, places)
+}
+
+/// A cache that keeps one block only, so that scans come from the backend.
+pub fn tiny() -> CacheOption {
+    CacheOption::new(1, Duration::ZERO)
+}
+
+/// The payloads that `filled` gives these messages.
+pub fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|i| i.to_string()).collect()
 }
