@@ -59,9 +59,11 @@ impl Handle {
 
     pub(crate) async fn scan(&self, option: ScanOption) -> Result<Box<dyn Scanner>> {
         let _inside = self.enter("scan")?;
-        scanner::start(&self.log, option)
-            .await
-            .map_err(|error| self.named(error, "scan"))
+        let started = match scanner::check_ids(self.opener.backend(), &option) {
+            Ok(()) => scanner::start(&self.log, option).await,
+            Err(error) => Err(error),
+        };
+        started.map_err(|error| self.named(error, "scan"))
     }
 
     pub(crate) async fn bounds(&self) -> Result<Bounds> {
@@ -70,6 +72,11 @@ impl Handle {
             .bounds()
             .await
             .map_err(|error| self.named(error, "bounds"))
+    }
+
+    /// Lets nobody in any more; `true` for the first call.
+    pub(crate) fn begin_close(&self) -> bool {
+        self.lifetime.begin_close()
     }
 
     /// Closes the wal, and the store if it is to close with it.
@@ -93,7 +100,7 @@ impl Handle {
         &self,
         first: impl Future<Output = ()> + Send + 'static,
     ) -> Result<()> {
-        self.lifetime.begin_close();
+        self.begin_close();
         let (log, backend) = (Arc::clone(&self.log), Arc::clone(&self.backend));
         let (lifetime, timeout) = (self.lifetime.clone(), self.timeout);
         // The store waits for a close that runs, also where nobody holds the wal any more.

@@ -30,7 +30,7 @@ pub(crate) struct OpenerAdaptor {
     lifetime: Lifetime,
     wals: Arc<Mutex<Vec<Weak<dyn Child>>>>,
     sweeper: Sweeper,
-    close: Arc<CloseOnce>,
+    close: CloseOnce,
     this: Weak<Self>,
 }
 
@@ -42,21 +42,18 @@ impl OpenerAdaptor {
             lifetime: Lifetime::new(),
             wals: Arc::default(),
             sweeper: Sweeper::default(),
-            close: Arc::new(CloseOnce::new()),
+            close: CloseOnce::new(),
             this: Weak::clone(this),
         })
     }
 
     /// Itself, as its wals hold it.
     fn this(&self) -> Result<Arc<Self>> {
-        let gone = || Error::new(ErrorKind::Closed, "the store is closed; open it anew");
-        self.this.upgrade().ok_or_else(gone)
+        self.this.upgrade().ok_or_else(closed)
     }
 
     pub(crate) fn enter(&self) -> Result<Inside> {
-        self.lifetime
-            .enter()
-            .ok_or_else(|| Error::new(ErrorKind::Closed, "the store is closed; open it anew"))
+        self.lifetime.enter().ok_or_else(closed)
     }
 
     /// The wals that are open.
@@ -71,13 +68,7 @@ impl OpenerAdaptor {
             if let Poll::Ready(opened) = opening.as_mut().poll(context) {
                 return Poll::Ready(opened);
             }
-            let closed = || {
-                Err(Error::new(
-                    ErrorKind::Closed,
-                    "the store was closed meanwhile",
-                ))
-            };
-            closing.as_mut().poll(context).map(|()| closed())
+            closing.as_mut().poll(context).map(|()| Err(closed()))
         })
         .await
     }
@@ -205,6 +196,10 @@ impl Opener for OpenerAdaptor {
             })
             .await
     }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the store is closed; open it anew")
 }
 
 /// How long the store's own end may take; its wals have their `close_timeout`.

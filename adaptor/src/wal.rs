@@ -163,8 +163,10 @@ impl Wal for WalAdaptor {
 
 impl Drop for WalAdaptor {
     fn drop(&mut self) {
-        // Without a close it ends as a crash would end it: nothing is released. After a close this changes nothing.
-        self.writer.orphan();
+        // Without a close it ends as a crash would end it: nothing is released. A close that runs goes on.
+        if self.handle.begin_close() {
+            self.writer.orphan();
+        }
     }
 }
 

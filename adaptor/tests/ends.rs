@@ -9,7 +9,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Rig, filled, message, numbers, scan_all, texts, tiny, within};
+use common::{Rig, filled, message, numbers, rest, scan_all, texts, tiny, within};
 use walx_core::{CacheOption, End, Entry, LostPolicy, Lsn, Position, ScanOption, VirtualChannel};
 
 #[tokio::test]
@@ -22,14 +22,7 @@ async fn ends_are_inclusive() {
             End::Lsn(Lsn::new(4)),
             End::Tick(places[4].tick),
         ] {
-            let mut scanner = wal.scan(ScanOption::earliest().until(end)).await.unwrap();
-            let mut all = Vec::new();
-            loop {
-                match within(scanner.next_batch(3)).await.unwrap() {
-                    batch if batch.is_empty() => break,
-                    batch => all.extend(batch),
-                }
-            }
+            let all = rest(wal.scan(ScanOption::earliest().until(end)).await.unwrap()).await;
             assert_eq!(texts(&all), numbers(0..5), "{end:?}");
         }
     }
@@ -39,19 +32,6 @@ async fn ends_are_inclusive() {
 async fn a_scan_of_nothing_ends_at_once() {
     let rig = Rig::new();
     let wal = rig.open().await;
-    for position in [
-        Position::Earliest,
-        Position::Latest,
-        Position::Lsn(Lsn::new(5)),
-        Position::Last(5),
-    ] {
-        assert!(
-            scan_all(wal.as_ref(), ScanOption::new(position))
-                .await
-                .is_empty(),
-            "{position:?}"
-        );
-    }
     let reader = rig.opener.open_read_only(rig.option()).await.unwrap();
     for position in [
         Position::Earliest,
@@ -59,12 +39,11 @@ async fn a_scan_of_nothing_ends_at_once() {
         Position::Lsn(Lsn::new(5)),
         Position::Last(5),
     ] {
-        assert!(
-            scan_all(reader.as_ref(), ScanOption::new(position))
-                .await
-                .is_empty(),
-            "ro {position:?}"
-        );
+        let option = ScanOption::new(position);
+        let all = scan_all(wal.as_ref(), option.clone()).await;
+        assert!(all.is_empty(), "{position:?}");
+        let all = scan_all(reader.as_ref(), option).await;
+        assert!(all.is_empty(), "ro {position:?}");
     }
 }
 
@@ -120,17 +99,12 @@ async fn an_end_that_lies_before_the_start_or_at_a_barrier_ends_the_scan() {
             wal.clone() as std::sync::Arc<dyn walx_core::RoWal>,
             reader.clone(),
         ] {
-            let mut scanner = wal
-                .scan(ScanOption::new(position).until(end))
-                .await
-                .unwrap();
-            let mut all = Vec::new();
-            loop {
-                match within(scanner.next_batch(9)).await.unwrap() {
-                    batch if batch.is_empty() => break,
-                    batch => all.extend(batch),
-                }
-            }
+            let all = rest(
+                wal.scan(ScanOption::new(position).until(end))
+                    .await
+                    .unwrap(),
+            )
+            .await;
             assert_eq!(all.len(), count, "{position:?} {end:?}");
         }
     }

@@ -38,11 +38,15 @@ impl<W> Budget<W> {
         self.used += bytes;
     }
 
-    /// Puts somebody at the end of the queue, with the ticket by which they can leave it.
-    pub fn wait(&mut self, bytes: usize, waiter: impl FnOnce(u64) -> W) {
-        let ticket = self.next_ticket;
+    /// The ticket of the next one in the queue, by which they can leave it.
+    pub fn ticket(&self) -> u64 {
+        self.next_ticket
+    }
+
+    /// Puts somebody at the end of the queue, under the present [`ticket`](Self::ticket).
+    pub fn wait(&mut self, bytes: usize, waiter: W) {
+        self.waiting.insert(self.next_ticket, (bytes, waiter));
         self.next_ticket += 1;
-        self.waiting.insert(ticket, (bytes, waiter(ticket)));
     }
 
     /// Leaves the queue.
@@ -107,9 +111,9 @@ mod tests {
         let mut budget = Budget::new(10);
         assert!(budget.try_take(6));
         assert!(!budget.try_take(5));
-        budget.wait(5, |_| 'a');
+        budget.wait(5, 'a');
         assert!(!budget.try_take(1));
-        budget.wait(1, |_| 'b');
+        budget.wait(1, 'b');
         assert_eq!(budget.admit(), None);
         budget.give(6);
         assert_eq!(
@@ -122,12 +126,12 @@ mod tests {
     fn who_leaves_the_queue_holds_nobody_up() {
         let mut budget = Budget::new(10);
         assert!(budget.try_take(6));
-        let mut large = None;
-        budget.wait(9, |ticket| large = Some(ticket));
-        budget.wait(1, |_| ());
+        let large = budget.ticket();
+        budget.wait(9, ());
+        budget.wait(1, ());
         assert_eq!(budget.admit(), None);
-        assert_eq!(budget.leave(large.unwrap()), Some(()));
-        assert_eq!(budget.leave(large.unwrap()), None);
+        assert_eq!(budget.leave(large), Some(()));
+        assert_eq!(budget.leave(large), None);
         assert_eq!(budget.admit(), Some((1, ())));
     }
 
@@ -150,7 +154,7 @@ mod tests {
                     taken.push_back(bytes);
                     order.push(i);
                 } else {
-                    budget.wait(bytes, |_| i);
+                    budget.wait(bytes, i);
                 }
                 prop_assert!(budget.used() <= 10);
             }

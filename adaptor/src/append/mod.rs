@@ -194,9 +194,7 @@ impl Writer {
 
     fn stop(&self, ending: Ending) {
         let mut order = lock(&self.order);
-        if order.ending != Ending::Abandoned {
-            order.ending = ending;
-        }
+        order.ending = order.ending.max(ending);
         if matches!(order.phase, Phase::Open) {
             order.phase = Phase::Closing;
         }
@@ -266,14 +264,11 @@ impl Writer {
         if order.budget.try_take(bytes) {
             return self.place_now(order, messages, now, bytes, started);
         }
-        let mut slot = None;
-        order.budget.wait(bytes, |ticket| {
-            let waiting = Slot::waiting(messages, started, Arc::downgrade(self), ticket);
-            order::Waiter::Append(Arc::clone(slot.insert(waiting)))
-        });
-        drop(order);
-        let unplaced = || Slot::failed(self.refused(ErrorKind::Internal, "the queue took nothing"));
-        slot.unwrap_or_else(unplaced)
+        let queue = Arc::downgrade(self);
+        let slot = Slot::waiting(messages, started, queue, order.budget.ticket());
+        let waiter = order::Waiter::Append(Arc::clone(&slot));
+        order.budget.wait(bytes, waiter);
+        slot
     }
 
     /// Takes the place of messages whose room is taken.

@@ -54,7 +54,7 @@ pub(super) enum Phase {
 }
 
 /// What becomes of appends that are on their way when the wal ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ending {
     /// The wal has not ended.
     No,

@@ -55,8 +55,8 @@ pub(super) struct Reservation {
     writer: Arc<Writer>,
     reserve: Arc<Reserve>,
     charge: usize,
-    /// How it leaves the queue; `None` where it has never been there.
-    ticket: Option<u64>,
+    /// How it leaves the queue.
+    ticket: u64,
 }
 
 impl Reservation {
@@ -68,12 +68,10 @@ impl Reservation {
             State::Waiting(None)
         };
         let reserve = Arc::new(Reserve(Mutex::new(state)));
-        let mut ticket = None;
+        let ticket = order.budget.ticket();
         if !granted {
-            order.budget.wait(charge, |given| {
-                ticket = Some(given);
-                Waiter::Permit(Arc::clone(&reserve))
-            });
+            let waiter = Waiter::Permit(Arc::clone(&reserve));
+            order.budget.wait(charge, waiter);
         }
         Self {
             writer: Arc::clone(writer),
@@ -103,10 +101,10 @@ impl Future for Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         let state = std::mem::replace(&mut *lock(&self.reserve.0), State::Gone);
-        match (state, self.ticket) {
-            (State::Granted, _) => self.writer.give_back(self.charge),
-            (State::Waiting(_), Some(ticket)) => self.writer.leave(ticket),
-            _ => {}
+        match state {
+            State::Granted => self.writer.give_back(self.charge),
+            State::Waiting(_) => self.writer.leave(self.ticket),
+            State::Refused(_) | State::Gone => {}
         }
     }
 }

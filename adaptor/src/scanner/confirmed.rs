@@ -65,8 +65,14 @@ impl Confirmed {
     /// Whether an end bound lies in what is confirmed: then the scan ends at the tail at the latest.
     pub(super) async fn reaches(self, end: End, backend: &dyn RoWalImpls) -> Result<bool> {
         Ok(match end {
-            // The newest record of all may be a Barrier, behind the newest one with numbers.
-            End::Id(id) => backend.bounds().await?.newest.is_some_and(|it| id <= it),
+            End::Id(id) if self.newest.is_some_and(|newest| id <= newest) => true,
+            // The owner's newest record of all may be a Barrier, behind the newest one with numbers.
+            End::Id(id) if self.next.is_some() => backend
+                .bounds()
+                .await?
+                .newest
+                .is_some_and(|newest| id <= newest),
+            End::Id(_) => false,
             End::Lsn(lsn) => lsn < self.lsn,
             End::Tick(tick) => tick <= self.tick,
             _ => true,

@@ -27,7 +27,7 @@ use self::check::Check;
 pub(crate) use self::log::Log;
 use self::range::{From, Until};
 use self::source::Source;
-pub(crate) use self::start::start;
+pub(crate) use self::start::{check_ids, start};
 use crate::fetch::{Fetcher, pauses};
 
 /// Entries that the stream fetches at a time.

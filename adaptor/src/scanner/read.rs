@@ -231,7 +231,8 @@ impl ScannerAdaptor {
         let backend = self.parts.log.backend()?;
         self.parts.pending.clear();
         self.parts.proved = !self.parts.strict || self.parts.check.expected.is_some();
-        self.parts.source = Source::open(backend, start, self.parts.options.clone(), pause);
+        let options = self.parts.options.clone();
+        self.parts.source = Source::open(backend, start, options, !self.parts.proved, pause);
         Ok(())
     }
 }

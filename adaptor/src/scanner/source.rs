@@ -9,7 +9,7 @@ use walx_utility::clock;
 
 use crate::cache::Reader;
 
-/// A backend's scanner, and the earliest record that was kept when it was open.
+/// A backend's scanner, and, where it was asked for, the earliest record that was kept when it was open.
 pub(super) type Opened = (Box<dyn ScannerImpls>, Option<MessageId>);
 
 /// Opens a scanner. The earliest record is asked for afterwards: a truncation between the two can't hide a loss.
@@ -17,9 +17,14 @@ pub(super) async fn open(
     backend: &dyn RoWalImpls,
     start: Start,
     options: &ScanOptions,
+    strict: bool,
 ) -> Result<Opened> {
     let scanner = backend.scan(start, options.clone()).await?;
-    Ok((scanner, backend.bounds().await?.earliest))
+    let earliest = match strict {
+        true => backend.bounds().await?.earliest,
+        false => None,
+    };
+    Ok((scanner, earliest))
 }
 
 /// Where the next records come from.
@@ -40,13 +45,14 @@ impl Source {
         backend: Arc<dyn RoWalImpls>,
         start: Start,
         options: ScanOptions,
+        strict: bool,
         pause: Duration,
     ) -> Self {
         Self::Opening(Box::pin(async move {
             if !pause.is_zero() {
                 clock::sleep(pause).await;
             }
-            open(backend.as_ref(), start, &options).await
+            open(backend.as_ref(), start, &options, strict).await
         }))
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use walx_core::{
-    End, Error, ErrorKind, GapReason, LostPolicy, Lsn, MessageId, Position, Result, ResumeToken,
-    ScanOption, Scanner, Seq, Tick,
+    BackendName, End, Error, ErrorKind, GapReason, LostPolicy, Lsn, MessageId, Position, Result,
+    ResumeToken, ScanOption, Scanner, Seq, Tick,
 };
 use walx_impls::{Mark, RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start};
 
@@ -22,7 +22,6 @@ use crate::look::next_batch;
 
 /// Starts a scanner: at once in the cache where the position is there, else in the backend.
 pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn Scanner>> {
-    check_backend(log, &option).await?;
     let backend = log.backend()?;
     let tail = Confirmed::of(log, backend.as_ref(), &option).await?;
     let until = match option.until {
@@ -70,8 +69,14 @@ pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn 
     let source = match reader {
         Some(reader) => Source::Cache(reader),
         None => {
-            let ((mut scanner, kept), lost) =
-                open_or_go_on(backend.as_ref(), plan.start, &options, option.on_lost).await?;
+            let ((mut scanner, kept), lost) = open_or_go_on(
+                backend.as_ref(),
+                plan.start,
+                &options,
+                !proved,
+                option.on_lost,
+            )
+            .await?;
             earliest = kept;
             if let Some(detail) = lost {
                 check.expect_hole(GapReason::Truncated, detail);
@@ -223,12 +228,13 @@ async fn open_or_go_on(
     backend: &dyn RoWalImpls,
     start: Start,
     options: &ScanOptions,
+    strict: bool,
     on_lost: LostPolicy,
 ) -> Result<(Opened, Option<String>)> {
-    match open(backend, start, options).await {
+    match open(backend, start, options, strict).await {
         Ok(opened) => Ok((opened, None)),
         Err(error) if goes_on(on_lost, error.kind()) => {
-            let opened = open(backend, Start::Earliest, options).await?;
+            let opened = open(backend, Start::Earliest, options, strict).await?;
             Ok((opened, Some(error.message().to_owned())))
         }
         Err(error) => Err(error),
@@ -272,7 +278,7 @@ async fn prime(
 }
 
 /// Ids of another backend are told at once.
-async fn check_backend(log: &Log, option: &ScanOption) -> Result<()> {
+pub(crate) fn check_ids(own: BackendName, option: &ScanOption) -> Result<()> {
     let from = match option.from {
         Position::At(id) | Position::After(id) => Some(id),
         Position::Resume(token) => Some(token.id()),
@@ -282,21 +288,17 @@ async fn check_backend(log: &Log, option: &ScanOption) -> Result<()> {
         Some(End::Id(id)) => Some(id),
         _ => None,
     };
-    let ids: Vec<_> = from.into_iter().chain(until).collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    // Without a record there is no id to compare with, and none that could have been handed out.
-    let Some(own) = log.backend()?.bounds().await?.newest else {
-        return Ok(());
-    };
-    match ids.into_iter().find(|id| id.backend() != own.backend()) {
+    match [from, until]
+        .into_iter()
+        .flatten()
+        .find(|id| id.backend() != own)
+    {
         None => Ok(()),
         Some(id) => Err(Error::new(
             ErrorKind::InvalidInput,
             "the id was made by another backend; use this store's own",
         )
         .with_context("id", id)
-        .with_context("backend", own.backend())),
+        .with_context("backend", own)),
     }
 }

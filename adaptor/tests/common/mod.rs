@@ -70,7 +70,11 @@ pub fn texts(entries: &[Entry]) -> Vec<String> {
 
 /// All that a scan up to the present tail delivers.
 pub async fn scan_all(wal: &(impl walx_core::RoWal + ?Sized), option: ScanOption) -> Vec<Entry> {
-    let mut scanner = wal.scan(option.until(End::Tail)).await.unwrap();
+    rest(wal.scan(option.until(End::Tail)).await.unwrap()).await
+}
+
+/// All that a scan with an end still delivers.
+pub async fn rest(mut scanner: Box<dyn Scanner>) -> Vec<Entry> {
     let mut all = Vec::new();
     loop {
         let batch = within(scanner.next_batch(100)).await.unwrap();
