@@ -9,11 +9,14 @@
 //! | append | `wal`, `append`, `append/admit`, `append/order`, `append/commit`, `append/slot` |
 //! | scan | `scanner/start`, `scanner/confirmed`, `scanner/read`, `scanner/check`, `scanner/deliver`; `cache`, `fetch` for a reader |
 //! | close | `handle`, `wal`, `close`, `opener` |
+//! | look after a store | `describe`, `verify`, `doctor` |
 
 mod append;
 mod barrier;
 mod cache;
 mod close;
+mod describe;
+mod doctor;
 mod fetch;
 mod handle;
 mod interceptor;
@@ -24,12 +27,13 @@ mod read_only;
 mod scanner;
 mod settle;
 mod sweep;
+mod verify;
 mod wal;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use walx_core::{BackendName, Capability, Config, Opener, OpenerBuilder, Result};
+use walx_core::{BackendName, Capability, Check, Config, Opener, OpenerBuilder, Result};
 use walx_impls::{OpenerBuilderImpls, OpenerImpls};
 
 /// The builder of a whole write-ahead log over a backend.
@@ -61,5 +65,9 @@ impl OpenerBuilder for Builder {
             .await
             .map_err(|error| error.with_operation("open the store"))?;
         Ok(adapt_opener(self.name(), opener))
+    }
+
+    async fn doctor(&self, config: Config) -> Vec<Check> {
+        doctor::doctor(self.0.as_ref(), config).await
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use walx_core::{
-    BackendName, Bounds, Capability, ChannelName, Error, ErrorKind, MessageId, OpenOption, Opener,
-    Result, RoWal, Wal,
+    BackendName, Bounds, Capability, ChannelName, Description, Error, ErrorKind, MessageId,
+    OpenOption, Opener, Progress, RepairMode, Repaired, Result, RoWal, Verified, Wal,
 };
 use walx_impls::{OpenerImpls, RoWalImpls};
 use walx_utility::lifetime::{Inside, Lifetime};
@@ -17,10 +17,12 @@ use walx_utility::sync::lock;
 use walx_utility::{clock, spawn};
 
 use crate::close::{Child, CloseOnce};
+use crate::describe::describe;
 use crate::look::look;
 use crate::open;
 use crate::read_only::RoWalAdaptor;
 use crate::sweep::Sweeper;
+use crate::verify::verify;
 use crate::wal::WalAdaptor;
 
 /// An opener of users' wals over a backend's opener.
@@ -156,6 +158,38 @@ impl Opener for OpenerAdaptor {
         let named = |error: Error| error.with_operation("bounds").with_channel(channel);
         let _inside = self.enter().map_err(named)?;
         self.inner.bounds(channel).await.map_err(named)
+    }
+
+    async fn describe(&self, channel: &ChannelName) -> Result<Description> {
+        let named = |error: Error| error.with_operation("describe").with_channel(channel);
+        let _inside = self.enter().map_err(named)?;
+        let reader = self.inner.open_read_only(channel).await.map_err(named)?;
+        let described = describe(self.inner.as_ref(), reader.as_ref()).await;
+        let closed = reader.close().await;
+        let described = described.map_err(named)?;
+        closed.map_err(named)?;
+        Ok(described)
+    }
+
+    async fn verify(&self, channel: Option<&ChannelName>, progress: &Progress) -> Result<Verified> {
+        let named = |error: Error| error.with_operation("verify");
+        let _inside = self.enter().map_err(named)?;
+        verify(self.inner.as_ref(), channel, progress)
+            .await
+            .map_err(named)
+    }
+
+    async fn repair(&self, mode: RepairMode, progress: &Progress) -> Result<Repaired> {
+        let named = |error: Error| error.with_operation("repair");
+        let _inside = self.enter().map_err(named)?;
+        let Some(maintenance) = self.inner.maintenance() else {
+            let text = format!(
+                "the backend '{}' has nothing that walx could repair; use its own tools",
+                self.backend
+            );
+            return Err(named(Error::new(ErrorKind::Unsupported, text)));
+        };
+        maintenance.repair(mode, progress).await.map_err(named)
     }
 
     async fn list(&self) -> Result<Vec<ChannelName>> {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use walx_core::{
-    Availability, Bounds, ChannelInfo, ChannelName, Header, Lsn, MessageId, OpenOption, Result,
-    RoWal, ScanOption, Scanner, Tail, Tick,
+    Availability, Bounds, ChannelInfo, ChannelName, MessageId, OpenOption, Result, RoWal,
+    ScanOption, Scanner, Tail,
 };
 use walx_impls::RoWalImpls;
 
 use crate::close::Child;
+use crate::describe::tail;
 use crate::handle::Handle;
 use crate::interceptor;
 use crate::look::look;
@@ -70,10 +71,7 @@ impl RoWal for RoWalAdaptor {
         let _inside = self.handle.enter("tail")?;
         let looked = look(self.backend.as_ref()).await;
         let looked = looked.map_err(|error| self.handle.named(error, "tail"))?;
-        let header = looked.numbered.map(|it| it.record.header);
-        let lsn = header.as_ref().and_then(Header::next_lsn);
-        let tick = header.map_or(Tick::ZERO, |header| header.tick);
-        Ok(Tail::new(lsn.unwrap_or(Lsn::ZERO), looked.newest, tick))
+        Ok(tail(&looked))
     }
 
     fn availability(&self) -> Availability {

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use walx_core::{BackendName, Error, ErrorKind, Opener, OpenerBuilder, Result};
+use walx_core::{BackendName, Check, Error, ErrorKind, Opener, OpenerBuilder, Result};
 use walx_helper::uri;
 use walx_impls::OpenerBuilderImpls;
 
@@ -91,6 +91,15 @@ pub fn builder_names() -> Vec<BackendName> {
 pub async fn open_store(store: &str) -> Result<Arc<dyn Opener>> {
     let uri = uri::parse(store)?;
     get_builder(uri.backend.as_str())?.build(uri.config).await
+}
+
+/// Looks at everything that the store of a URI needs to work; see [`OpenerBuilder::doctor`].
+///
+/// # Errors
+/// `InvalidInput` for a text that is no store URI; `NotFound` for an unknown backend.
+pub async fn doctor(store: &str) -> Result<Vec<Check>> {
+    let uri = uri::parse(store)?;
+    Ok(get_builder(uri.backend.as_str())?.doctor(uri.config).await)
 }
 
 fn unknown(name: &str) -> Error {

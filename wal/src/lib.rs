@@ -98,6 +98,15 @@ pub async fn store(uri: &str) -> Result<Arc<dyn Opener>> {
     walx_registry::open_store(uri).await
 }
 
+/// Looks at everything that a store needs to work, and changes nothing; see [`OpenerBuilder::doctor`].
+///
+/// # Errors
+/// `InvalidInput` for a text that is no store URI; `NotFound` for an unknown backend.
+pub async fn doctor(uri: &str) -> Result<Vec<Check>> {
+    install_default();
+    walx_registry::doctor(uri).await
+}
+
 /// Becomes the owner of a channel in one line. Closing the wal closes the store as well.
 ///
 /// # Errors

@@ -10,18 +10,21 @@
 //! | [`OpenerImpls`] | a store | what its channels share: a client, a lock, a directory |
 //! | [`RoWalImpls`], [`WalImpls`] | one channel's writer or reader | append, scan, truncate |
 //! | [`ScannerImpls`] | one reader | batches of records in order |
+//! | [`Maintenance`], optional | a store | what operators' commands ask: usage, verify, repair |
 //!
 //! Errors carry a kind that says how to react ([`ErrorKind`](walx_core::ErrorKind)); nothing is retried for ever
 //! inside a backend. What cannot be done is said by [`Capability`], never by silence.
 
 mod batch;
 mod claim;
+mod maintenance;
 mod opener;
 mod scanner;
 mod wal;
 
 pub use batch::Batch;
 pub use claim::{Claim, FenceToken};
+pub use maintenance::Maintenance;
 pub use opener::{OpenerBuilderImpls, OpenerImpls};
 pub use scanner::{Mark, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
 pub use wal::{Appending, RoWalImpls, WalImpls};

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use walx_core::{BackendName, Bounds, Capability, ChannelName, Config, MessageId, Result};
+use walx_core::{BackendName, Bounds, Capability, ChannelName, Check, Config, MessageId, Result};
 
-use crate::{Claim, RoWalImpls, WalImpls};
+use crate::{Claim, Maintenance, RoWalImpls, WalImpls};
 
 /// Makes openers of one backend. Registered once, lives as long as the program.
 #[async_trait]
@@ -20,6 +20,13 @@ pub trait OpenerBuilderImpls: Send + Sync + 'static {
     /// `InvalidInput` for unknown keys and wrong values, by name (`walx_helper::config` does it); `Conflict` where
     /// another process holds the store; `Corrupt`; `Denied`; `Unavailable`.
     async fn build(&self, config: Config) -> Result<Arc<dyn OpenerImpls>>;
+
+    /// Looks at what only this backend knows of a store: rights, space, locks, policies. Changes nothing; must answer
+    /// where the store can't be opened. The adaptor adds what holds for every backend.
+    async fn doctor(&self, config: Config) -> Vec<Check> {
+        let _ = config;
+        Vec::new()
+    }
 }
 
 /// An open store: what its channels share.
@@ -66,6 +73,17 @@ pub trait OpenerImpls: Send + Sync + 'static {
     /// # Errors
     /// Whatever the backend can't answer with.
     async fn list(&self) -> Result<Vec<ChannelName>>;
+
+    /// What operators' commands ask beyond reading and writing; `None` where the backend has nothing to add.
+    fn maintenance(&self) -> Option<&dyn Maintenance> {
+        None
+    }
+
+    /// Says which storage this is: openers of one process that answer the same read the same records, so that one
+    /// reader at the tail serves them all. `None` = nothing is shared.
+    fn identity(&self) -> Option<String> {
+        None
+    }
 
     /// Ends the store cleanly. Closing twice is closing once.
     ///

@@ -10,6 +10,7 @@
 //! | react to a failure | [`Error`], [`ErrorKind`], [`Status`] |
 //! | open a log | [`OpenerBuilder`] → [`Opener`] → [`Wal`] or [`RoWal`] → [`Scanner`] |
 //! | act on each append and entry | [`Interceptor`] |
+//! | look after a store | [`Opener::describe`], [`Opener::verify`], [`Opener::repair`], [`OpenerBuilder::doctor`] |
 //!
 //! This crate has no I/O, no runtime and no backend: programs depend on `walx`, backend authors on `walx-impls`.
 
@@ -17,7 +18,9 @@ mod append;
 mod availability;
 mod capability;
 mod channel;
+mod check;
 mod config;
+mod describe;
 mod entry;
 mod error;
 mod id;
@@ -33,6 +36,7 @@ mod scanner;
 mod tail;
 mod tick;
 mod token;
+mod verify;
 mod wal;
 
 pub use append::{Append, AppendBatch, AppendState, Permit, PermitState, Refused};
@@ -40,7 +44,9 @@ pub use availability::Availability;
 pub use bytes::Bytes;
 pub use capability::{Capability, Durability, Fence, Truncation};
 pub use channel::{Access, ChannelInfo, ChannelName, VirtualChannel};
+pub use check::{Check, Health};
 pub use config::Config;
+pub use describe::{Description, LastOwner, ScannerInfo, StoreProcess, Usage};
 pub use entry::{Entry, Gap, GapReason, PlacedMessage};
 pub use error::{Error, ErrorKind, Result, Status};
 pub use futures_core::Stream;
@@ -57,6 +63,7 @@ pub use scanner::{ScanMode, Scanner};
 pub use tail::{Bounds, Tail};
 pub use tick::{Tick, TickSource};
 pub use token::ResumeToken;
+pub use verify::{Finding, Progress, RepairMode, RepairStep, Repaired, Verified, VerifiedChannel};
 pub use wal::{RoWal, Wal};
 
 /// A boxed future that can be sent to another task and borrows nothing.

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    BackendName, Bounds, Capability, ChannelName, Config, MessageId, OpenOption, Result, RoWal, Wal,
+    BackendName, Bounds, Capability, ChannelName, Check, Config, Description, MessageId,
+    OpenOption, Progress, RepairMode, Repaired, Result, RoWal, Verified, Wal,
 };
 
 /// Makes openers of one backend. Lives as long as the program.
@@ -20,6 +21,10 @@ pub trait OpenerBuilder: Send + Sync + 'static {
     /// # Errors
     /// `InvalidInput` for a key or a value that the backend doesn't know; whatever the backend can't open with.
     async fn build(&self, config: Config) -> Result<Arc<dyn Opener>>;
+
+    /// Looks at everything that a store needs to work, and changes nothing. What it can't look at is a check of its
+    /// own, with the reason, so that it always answers.
+    async fn doctor(&self, config: Config) -> Vec<Check>;
 }
 
 /// An open store: what all its channels share. Closing it closes every wal that was opened through it.
@@ -63,6 +68,34 @@ pub trait Opener: Send + Sync + 'static {
     /// # Errors
     /// `NotFound` where there is no such channel.
     async fn bounds(&self, channel: &ChannelName) -> Result<Bounds>;
+
+    /// What is known of a channel, without owning it.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such channel; whatever the backend can't answer with.
+    async fn describe(&self, channel: &ChannelName) -> Result<Description>;
+
+    /// Reads everything that is confirmed, of one channel or of all, and checks it: each record's checksum, seq, lsn,
+    /// tick and owner, and what else the backend stores. Damage is a finding, not an error. An owner may append
+    /// meanwhile; what it appends is not looked at.
+    ///
+    /// # Cancel
+    /// Dropping the future ends it.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such channel; what can't be read at all.
+    async fn verify(&self, channel: Option<&ChannelName>, progress: &Progress) -> Result<Verified>;
+
+    /// Makes a damaged store usable again, without giving anything up that can be read: what is lost becomes a gap
+    /// that scanners tell. Nobody may have the store open for writing.
+    ///
+    /// # Cancel
+    /// Dropping the future does not stop a repair that changes the store; another one completes it.
+    ///
+    /// # Errors
+    /// `Unsupported` where the backend can't; `Conflict` where the store is open; `Corrupt` where nothing can be
+    /// repaired.
+    async fn repair(&self, mode: RepairMode, progress: &Progress) -> Result<Repaired>;
 
     /// The store's channels, by name.
     ///

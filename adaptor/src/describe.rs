@@ -1,0 +1,59 @@
+//! What is known of a channel, without owning it.
+
+use walx_core::{Description, Header, LastOwner, Lsn, Result, Tail, Tick};
+use walx_impls::{Kind, OpenerImpls, RoWalImpls, ScanOptions, Scanned, Start};
+
+use crate::look::{Look, Released, look, next_batch};
+
+/// Describes a channel through a reader of it; scanners are added by whoever knows them.
+pub(crate) async fn describe(
+    opener: &dyn OpenerImpls,
+    reader: &dyn RoWalImpls,
+) -> Result<Description> {
+    let channel = reader.channel();
+    let looked = look(reader).await?;
+    let tail = tail(&looked);
+    let mut description = Description::new(channel.clone(), opener.capability(), tail);
+    description.bounds = reader.bounds().await?;
+    description.earliest = first_lsn(reader, &looked).await?;
+    description.owner = looked
+        .owner
+        .map(|(owner, released)| LastOwner::new(owner, released == Released::Yes, looked.who));
+    if let Some(maintenance) = opener.maintenance() {
+        description.usage = maintenance.usage(channel).await?;
+        description.processes = maintenance.processes().await;
+    }
+    Ok(description)
+}
+
+/// The end of the log, as its newest record with numbers says.
+pub(crate) fn tail(looked: &Look) -> Tail {
+    let header = looked.numbered.as_ref().map(|it| &it.record.header);
+    let lsn = header.and_then(Header::next_lsn).unwrap_or(Lsn::ZERO);
+    let tick = header.map_or(Tick::ZERO, |header| header.tick);
+    Tail::new(lsn, looked.newest, tick)
+}
+
+/// The lsn of the first message that is kept.
+async fn first_lsn(reader: &dyn RoWalImpls, looked: &Look) -> Result<Option<Lsn>> {
+    let Some(newest) = looked.newest else {
+        return Ok(None);
+    };
+    let mut scanner = reader
+        .scan(Start::Earliest, ScanOptions::new(64 << 10))
+        .await?;
+    loop {
+        for item in next_batch(scanner.as_mut()).await? {
+            let Scanned::Record(record) = item else {
+                continue;
+            };
+            let header = &record.record.header;
+            if header.kind == Kind::Data {
+                return Ok(header.lsn);
+            }
+            if record.id >= newest {
+                return Ok(None);
+            }
+        }
+    }
+}

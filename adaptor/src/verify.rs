@@ -1,0 +1,204 @@
+//! Reads everything that is confirmed, and checks what every backend's records promise.
+
+use std::fmt;
+
+use walx_core::{
+    ChannelName, Error, ErrorKind, Finding, Lsn, Owner, Progress, Result, Seq, Tick, Verified,
+    VerifiedChannel,
+};
+use walx_impls::{Kind, OpenerImpls, RoWalImpls, ScanOptions, Scanned, Start, StoredRecord};
+
+use crate::look::next_batch;
+
+/// Verifies one channel, or all.
+pub(crate) async fn verify(
+    opener: &dyn OpenerImpls,
+    channel: Option<&ChannelName>,
+    progress: &Progress,
+) -> Result<Verified> {
+    let mut verified = Verified::default();
+    let maintenance = opener.maintenance();
+    let channels = match channel {
+        Some(channel) => vec![channel.clone()],
+        None => opener.list().await?,
+    };
+    let salvaging = maintenance.map(|it| it.salvaging());
+    let reading = salvaging.as_deref().unwrap_or(opener);
+    // The readers come first: a channel that does not exist is told before everything is read.
+    let mut readers = Vec::new();
+    let outcome = async {
+        for channel in &channels {
+            readers.push(reading.open_read_only(channel).await?);
+        }
+        if let Some(maintenance) = maintenance {
+            let mut found = |finding| verified.add(finding);
+            maintenance.verify(&mut found, progress).await?;
+        }
+        for reader in &readers {
+            let told = maintenance.is_some();
+            let channel = Checker::new(reader.channel(), told, &mut verified)
+                .run(reader.as_ref(), progress)
+                .await?;
+            verified.channels.push(channel);
+        }
+        Ok(())
+    }
+    .await;
+    let mut closed = Ok(());
+    for reader in readers {
+        closed = closed.and(reader.close().await);
+    }
+    if let Some(salvaging) = &salvaging {
+        closed = closed.and(salvaging.close().await);
+    }
+    outcome.and(closed).map(|()| verified)
+}
+
+/// Checks the records of one channel, one after the other.
+struct Checker<'a> {
+    verified: &'a mut Verified,
+    read: VerifiedChannel,
+    /// Whether the backend has told its damage itself.
+    told: bool,
+    owner: Option<Owner>,
+    /// The last record with numbers.
+    last: Option<Last>,
+    /// Whether there is damage before the next record.
+    damaged: bool,
+}
+
+/// What the next record must come behind.
+#[derive(Clone, Copy)]
+struct Last {
+    seq: Seq,
+    next_lsn: Option<Lsn>,
+    tick: Tick,
+}
+
+impl<'a> Checker<'a> {
+    fn new(channel: &ChannelName, told: bool, verified: &'a mut Verified) -> Self {
+        Self {
+            verified,
+            read: VerifiedChannel::new(channel.clone()),
+            told,
+            owner: None,
+            last: None,
+            damaged: false,
+        }
+    }
+
+    async fn run(
+        mut self,
+        reader: &dyn RoWalImpls,
+        progress: &Progress,
+    ) -> Result<VerifiedChannel> {
+        let bounds = reader.bounds().await?;
+        let (Some(newest), Some(_)) = (bounds.newest, bounds.earliest) else {
+            return Ok(self.read);
+        };
+        let mut scanner = reader.scan(Start::Earliest, ScanOptions::default()).await?;
+        loop {
+            let batch = match next_batch(scanner.as_mut()).await {
+                // The owner truncated meanwhile: what is left is read from its start.
+                Err(error) if matches!(error.kind(), ErrorKind::PositionLost { .. }) => {
+                    let again = reader.scan(Start::Earliest, ScanOptions::default());
+                    (scanner, self.last) = (again.await?, None);
+                    continue;
+                }
+                batch => batch?,
+            };
+            for item in batch {
+                match item {
+                    Scanned::Record(stored) => {
+                        progress.advance(stored.record.bytes() as u64);
+                        self.record(&stored);
+                        if stored.id >= newest {
+                            return Ok(self.read);
+                        }
+                    }
+                    Scanned::Damage(what) => self.damage(what),
+                    _ => {
+                        let text = "the backend handed out what this version can't read";
+                        return Err(Error::new(ErrorKind::Internal, text));
+                    }
+                }
+            }
+        }
+    }
+    fn damage(&mut self, what: String) {
+        self.damaged = true;
+        if !self.told {
+            self.find("before the next record", what);
+        }
+    }
+
+    fn record(&mut self, stored: &StoredRecord) {
+        let header = &stored.record.header;
+        let behind_damage = std::mem::take(&mut self.damaged);
+        if let Some(owner) = self.owner.filter(|owner| header.owner < *owner) {
+            let what = format!(
+                "a record of owner {} lies behind one of owner {owner}",
+                header.owner
+            );
+            return self.find(stored.id, what);
+        }
+        self.owner = Some(header.owner);
+        self.count(stored);
+        let Some(seq) = header.seq else {
+            return;
+        };
+        if let Some(last) = self.last {
+            if seq <= last.seq {
+                // A double of one that was read: scans drop it.
+                return;
+            }
+            self.compare(&last, stored, seq, behind_damage);
+        }
+        self.last = Some(Last {
+            seq,
+            next_lsn: header.next_lsn(),
+            tick: header.tick,
+        });
+    }
+
+    fn compare(&mut self, last: &Last, stored: &StoredRecord, seq: Seq, behind_damage: bool) {
+        let header = &stored.record.header;
+        let dense = seq == last.seq.next();
+        if !dense && !behind_damage {
+            let what = format!(
+                "seq {seq} follows seq {}: records between them are missing",
+                last.seq
+            );
+            self.find(stored.id, what);
+        }
+        if let (Some(lsn), Some(next)) = (header.lsn, last.next_lsn)
+            && (lsn < next || (dense && lsn > next))
+        {
+            let what = format!("lsn {lsn} stands where lsn {next} belongs");
+            self.find(stored.id, what);
+        }
+        if header.tick <= last.tick {
+            let what = format!(
+                "tick {} follows tick {}, which is not smaller",
+                header.tick, last.tick
+            );
+            self.find(stored.id, what);
+        }
+    }
+
+    fn count(&mut self, stored: &StoredRecord) {
+        let (read, header) = (&mut self.read, &stored.record.header);
+        read.records += 1;
+        read.bytes += stored.record.bytes() as u64;
+        if header.kind == Kind::Data {
+            read.messages += 1;
+            read.first = read.first.or(header.lsn);
+            read.last = header.lsn.or(read.last);
+        }
+    }
+
+    fn find(&mut self, place: impl fmt::Display, what: String) {
+        let finding = Finding::new(place, what).with_channel(&self.read.channel);
+        self.verified.add(finding);
+    }
+}
