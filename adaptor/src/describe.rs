@@ -11,7 +11,8 @@ pub(crate) async fn describe(
     reader: &dyn RoWalImpls,
 ) -> Result<Description> {
     let channel = reader.channel();
-    let looked = look(reader).await?;
+    let mut looked = look(reader).await?;
+    looked.find_who(reader).await?;
     let tail = tail(&looked);
     let mut description = Description::new(channel.clone(), opener.capability(), tail);
     description.bounds = reader.bounds().await?;

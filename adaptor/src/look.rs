@@ -10,6 +10,8 @@ use crate::barrier;
 /// How many records before the tail are looked at first, and by what the number grows.
 const FIRST: u64 = 2;
 const GROWTH: u64 = 8;
+/// How many are read at most to find out who the owner is: its Barrier may be the first record of a long log.
+const MOST_FOR_WHO: u64 = 64 << 10;
 
 /// The end of a channel.
 #[derive(Debug, Default)]
@@ -104,6 +106,24 @@ fn numbering_lost(earliest: Option<MessageId>) -> Error {
 }
 
 impl Look {
+    /// Looks further back for the Barrier that says who the owner is, but not for ever.
+    pub(crate) async fn find_who(&mut self, wal: &dyn RoWalImpls) -> Result<()> {
+        let Some(newest) = self.newest else {
+            return Ok(());
+        };
+        let earliest = wal.bounds().await?.earliest;
+        let mut depth = FIRST * GROWTH;
+        while self.who.is_none() && depth <= MOST_FOR_WHO {
+            let (look, from_the_start) = look_back(wal, depth, newest, earliest).await?;
+            self.who = look.who;
+            if from_the_start {
+                break;
+            }
+            depth = depth.saturating_mul(GROWTH);
+        }
+        Ok(())
+    }
+
     /// Takes note of who wrote a record; `false` where a larger owner had the channel already.
     fn see(&mut self, record: &Record) -> bool {
         let header = &record.header;

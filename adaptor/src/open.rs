@@ -5,7 +5,7 @@ use std::sync::Arc;
 use walx_core::{
     Capability, Error, ErrorKind, Lsn, MessageId, OpenOption, Owner, Result, Seq, Tail, Term, Tick,
 };
-use walx_impls::{Claim, Fence, OpenerImpls, Start, StoredRecord, WalImpls};
+use walx_impls::{Claim, Fence, OpenerImpls, RoWalImpls, Start, StoredRecord, WalImpls};
 use walx_utility::clock::{self};
 
 use crate::append::{Numbering, Settled, Writer};
@@ -33,9 +33,9 @@ pub(crate) async fn open(
         // A look before the claim, so that an owner who must not be disturbed isn't.
         match opener.open_read_only(&option.channel).await {
             Ok(reader) => {
-                let looked = look(reader.as_ref()).await;
+                let settled = settle_by(reader.as_ref(), option, capability).await;
                 let closed = reader.close().await;
-                settle(&looked?, option, capability)?;
+                settled?;
                 closed?;
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -51,6 +51,19 @@ pub(crate) async fn open(
             Err(error)
         }
     }
+}
+
+/// Whether there can be a next owner; who is in the way is looked for where there can't.
+async fn settle_by(
+    reader: &dyn RoWalImpls,
+    option: &OpenOption,
+    capability: Capability,
+) -> Result<()> {
+    let mut looked = look(reader).await?;
+    if settle(&looked, option, capability).is_err() {
+        looked.find_who(reader).await?;
+    }
+    settle(&looked, option, capability).map(|_| ())
 }
 
 /// A channel whose ownership is proved.

@@ -41,6 +41,10 @@ async fn numbers_go_on_across_owners() {
 async fn an_owner_that_did_not_release_is_a_conflict_that_names_it_and_is_not_disturbed() {
     let rig = Rig::new();
     let first = rig.open().await;
+    // Its Barrier, which says who it is, is no longer near the tail.
+    for i in 0..100 {
+        first.append(message(i)).await.unwrap();
+    }
     let error = rig
         .other_opener()
         .open(rig.option())

@@ -3,6 +3,7 @@
 mod append;
 mod bed;
 mod close;
+mod maintenance;
 mod order;
 mod owner;
 mod position;
@@ -24,6 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
         read_only::cases(),
         truncate::cases(),
         close::cases(),
+        maintenance::cases(),
     ];
     groups.into_iter().flatten().collect()
 }
