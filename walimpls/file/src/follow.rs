@@ -1,8 +1,10 @@
 //! Reading a store whose writer lives in another process, or nowhere. Nothing is created or changed.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use walx_core::{ChannelName, Error, ErrorKind, Result};
+use walx_utility::clock;
 
 use crate::acked::Acked;
 use crate::config::FileConfig;
@@ -11,6 +13,7 @@ use crate::fault;
 use crate::locate::View;
 use crate::lock;
 use crate::manifest::{self, Manifest, Trace};
+use crate::notice::Notice;
 use crate::segment::{self, Found, Segment};
 use crate::setting::FileDamage;
 use crate::survey::{Look, Survey};
@@ -27,7 +30,13 @@ pub(crate) struct Follower {
     trace: Option<Trace>,
     /// What there was when it was last looked at without a writer.
     seen: Option<Seen>,
+    /// Tells when to look again.
+    notice: Option<Notice>,
 }
+
+/// How often a reader looks for more where nothing tells it when, and where something does: it may be late.
+const POLL: Duration = Duration::from_millis(5);
+const HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// The last segment, its size, and the manifests: a writer that came and went has left new ones.
 type Seen = (u64, u64, Trace);
@@ -36,6 +45,7 @@ impl Follower {
     /// Goes on from what another source gave.
     pub(crate) fn new(dir: PathBuf, config: &FileConfig, uuid: [u8; 16], horizon: u64) -> Self {
         Self {
+            notice: Notice::of(&dir),
             dir,
             damage: config.damage,
             uuid,
@@ -50,6 +60,10 @@ impl Follower {
         if cursor.serial() < self.horizon {
             return Ok(self.horizon);
         }
+        // Before the look, so that what changes meanwhile is looked at again.
+        if let Some(notice) = &mut self.notice {
+            notice.reset();
+        }
         let held = lock::is_held(&self.dir)?;
         let trace = self.same_store()?;
         let horizon = if held {
@@ -59,6 +73,15 @@ impl Follower {
         };
         self.horizon = self.horizon.max(horizon);
         Ok(self.horizon)
+    }
+
+    /// Waits until there may be more than at the last look.
+    pub(crate) async fn wait(&mut self) {
+        match &mut self.notice {
+            // Late is as good as a change.
+            Some(notice) => _ = clock::timeout(HEARTBEAT, notice.changed()).await,
+            None => clock::sleep(POLL).await,
+        }
     }
 
     /// A store that was removed, or made anew, never goes on.

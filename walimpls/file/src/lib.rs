@@ -42,6 +42,7 @@ mod id;
 mod locate;
 mod lock;
 mod manifest;
+mod notice;
 mod opener;
 mod read;
 mod recover;

@@ -110,12 +110,11 @@ pub(crate) fn start(
     );
     let source = match owner.filter(|(shared, _)| !shared.is_over()) {
         Some((shared, _)) => Source::Owner(shared),
-        None => Source::Files(Follower::new(
-            config.path.clone(),
-            config,
-            there.uuid,
-            there.horizon,
-        )),
+        None => {
+            let dir = config.path.clone();
+            let follower = Follower::new(dir, config, there.uuid, there.horizon);
+            Source::Files(Box::new(follower))
+        }
     };
     Ok(Reader {
         config: config.clone(),

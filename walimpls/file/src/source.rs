@@ -1,11 +1,9 @@
 //! Where a reader learns what it may read: from the store in this process, or from the files.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use walx_core::{Error, ErrorKind, MessageId, Result};
 use walx_impls::Scanned;
-use walx_utility::clock;
 
 use crate::config::FileConfig;
 use crate::cursor::{Cursor, Step};
@@ -16,14 +14,11 @@ use crate::segment;
 use crate::setting::FileDamage;
 use crate::shared::Shared;
 
-/// How often a reader in another process looks for more.
-const POLL: Duration = Duration::from_millis(5);
-
 pub(crate) enum Source {
     /// The store in this process.
     Owner(Arc<Shared>),
     /// The files alone.
-    Files(Follower),
+    Files(Box<Follower>),
 }
 
 /// A reader: what it may read, and where it stands. Everything but [`wait`](Self::wait) may block.
@@ -69,8 +64,8 @@ impl Reader {
                 if over && self.cursor.serial() >= horizon {
                     // The next writer may be another process; the files tell.
                     let dir = self.config.path.clone();
-                    self.source =
-                        Source::Files(Follower::new(dir, &self.config, self.uuid, horizon));
+                    let follower = Follower::new(dir, &self.config, self.uuid, horizon);
+                    self.source = Source::Files(Box::new(follower));
                 }
             }
             let horizon = match &mut self.source {
@@ -152,7 +147,7 @@ impl Reader {
 
     /// Waits until there may be more.
     pub(crate) async fn wait(&mut self) {
-        match &self.source {
+        match &mut self.source {
             Source::Owner(shared) => {
                 let serial = self.cursor.serial();
                 let mut acked = shared.acked.subscribe();
@@ -161,7 +156,7 @@ impl Reader {
                     .wait_for(|acked| *acked > serial || shared.is_over())
                     .await;
             }
-            Source::Files(_) => clock::sleep(POLL).await,
+            Source::Files(follower) => follower.wait().await,
         }
     }
 }

@@ -6,6 +6,7 @@ mod damage;
 mod faults;
 mod format;
 mod log;
+mod notice;
 mod owners;
 mod processes;
 mod races;
