@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use walx_core::{ChannelName, Error, ErrorKind, MessageId, Result};
+use walx_core::{ChannelName, Error, ErrorKind, Lsn, MessageId, Result, ScannerInfo};
 use walx_utility::spawn;
 
 /// A wal as its opener closes it.
@@ -13,6 +13,9 @@ pub(crate) trait Child: Send + Sync {
 
     /// Everything up to and including `id` of a channel was truncated by somebody else.
     fn truncated(&self, channel: &ChannelName, id: MessageId);
+
+    /// Its scanners, where it is a wal of `channel`, which has messages from `earliest` to `tail`.
+    fn scanners(&self, channel: &ChannelName, earliest: Lsn, tail: Lsn) -> Vec<ScannerInfo>;
 }
 
 /// Runs a close once, in a task of its own, so that dropping a caller's future doesn't stop it.

@@ -17,6 +17,7 @@ pub(crate) async fn describe(
     let mut description = Description::new(channel.clone(), opener.capability(), tail);
     description.bounds = reader.bounds().await?;
     description.earliest = first_lsn(reader, &looked).await?;
+    description.last_droppable = looked.numbered.as_ref().and(looked.before);
     description.owner = looked
         .owner
         .map(|(owner, released)| LastOwner::new(owner, released == Released::Yes, looked.who));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use walx_core::{Capability, ChannelName, Check, Config, Error, ErrorKind, Health, Result, Tick};
-use walx_impls::{Durability, Fence, OpenerBuilderImpls, OpenerImpls, Truncation};
+use walx_impls::{Durability, Fence, OpenerBuilderImpls, OpenerImpls};
 use walx_utility::clock;
 
 use crate::describe::tail;
@@ -88,31 +88,6 @@ fn seconds(duration: Duration) -> String {
 
 /// What the backend can do, in words.
 fn capability(can: Capability) -> Vec<Check> {
-    let fence = match can.fence {
-        Fence::Native => "the backend refuses older owners by itself",
-        Fence::Lock => "a lock; a live owner can't be pushed out",
-        Fence::ReadBack => "owners read their records back before they acknowledge",
-        _ => "nothing keeps an older owner from appending: make sure that there is only one",
-    };
-    let truncation = match can.truncation {
-        Truncation::Exact => "drops exactly what it is told to",
-        Truncation::BySegment => "at once for readers; space comes back by whole segments",
-        _ => "only gives the backend leave to drop",
-    };
-    let durability = match can.durability {
-        Durability::None => "none: records end with the process".to_owned(),
-        Durability::OperatingSystem => {
-            "acknowledged appends survive the process, not the machine".to_owned()
-        }
-        Durability::Interval(every) => {
-            format!(
-                "acknowledged appends survive the process; the machine but for the last {every:?}"
-            )
-        }
-        Durability::Synced => "acknowledged appends survive the end of the machine".to_owned(),
-        Durability::Replicated => "acknowledged appends are on several machines".to_owned(),
-        other => other.to_string(),
-    };
     let batch = if can.atomic_batch {
         "whole or not at all"
     } else {
@@ -121,13 +96,13 @@ fn capability(can: Capability) -> Vec<Check> {
     let unsafe_fence = matches!(can.fence, Fence::None);
     let worst = |bad| if bad { Health::Warning } else { Health::Good };
     vec![
-        Check::new("fence", worst(unsafe_fence), fence),
+        Check::new("fence", worst(unsafe_fence), can.fence.in_words()),
         Check::new(
             "durability",
             worst(can.durability == Durability::None),
-            durability,
+            can.durability.in_words(),
         ),
-        Check::new("truncation", Health::Good, truncation),
+        Check::new("truncation", Health::Good, can.truncation.in_words()),
         Check::new("batches", Health::Good, batch),
         Check::new(
             "largest record",

@@ -3,12 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use walx_core::{Bounds, Error, ErrorKind, OpenOption, Opener, Result, ScanOption, Scanner};
+use metrics::{counter, histogram};
+use tracing::Instrument;
+use walx_core::{
+    Bounds, ChannelName, Error, ErrorKind, Lsn, OpenOption, Opener, Result, ScanOption, Scanner,
+    ScannerInfo,
+};
 use walx_impls::RoWalImpls;
-use walx_utility::clock;
 use walx_utility::lifetime::{Inside, Lifetime};
+use walx_utility::{clock, metric};
 
 use crate::close::CloseOnce;
+use crate::gauge::mode;
+use crate::interceptor::outcome;
 use crate::opener::OpenerAdaptor;
 use crate::scanner::{self, Log};
 
@@ -33,6 +40,9 @@ impl Handle {
         option: &OpenOption,
         opener: Arc<OpenerAdaptor>,
     ) -> Arc<Self> {
+        for watched in log.watched() {
+            opener.watch().add(watched);
+        }
         Arc::new(Self {
             log,
             backend,
@@ -59,10 +69,15 @@ impl Handle {
 
     pub(crate) async fn scan(&self, option: ScanOption) -> Result<Box<dyn Scanner>> {
         let _inside = self.enter("scan")?;
+        let asked = clock::now();
         let started = match scanner::check_ids(self.opener.backend(), &option) {
             Ok(()) => scanner::start(&self.log, option).await,
             Err(error) => Err(error),
         };
+        counter!(metric::SCAN_START_TOTAL, "outcome" => outcome(&started)).increment(1);
+        if started.is_ok() {
+            histogram!(metric::SCAN_START_SECONDS).record(asked.elapsed());
+        }
         started.map_err(|error| self.named(error, "scan"))
     }
 
@@ -72,6 +87,19 @@ impl Handle {
             .bounds()
             .await
             .map_err(|error| self.named(error, "bounds"))
+    }
+
+    /// Its scanners, where it is a wal of `channel`.
+    pub(crate) fn scanners(
+        &self,
+        channel: &ChannelName,
+        earliest: Lsn,
+        tail: Lsn,
+    ) -> Vec<ScannerInfo> {
+        match self.log.channel().name == *channel {
+            true => self.log.scanners(earliest, tail),
+            false => Vec::new(),
+        }
     }
 
     /// Lets nobody in any more; `true` for the first call.
@@ -105,18 +133,25 @@ impl Handle {
         let (lifetime, timeout) = (self.lifetime.clone(), self.timeout);
         // The store waits for a close that runs, also where nobody holds the wal any more.
         let inside = self.opener.enter();
-        let closed = self.close.run(async move {
+        let mode = mode(self.log.channel().access);
+        let closing = async move {
             let _inside = inside;
+            let asked = clock::now();
             first.await;
             log.end();
             // Truncations and starts of scans that run end by themselves; those that hang are left behind.
             let _ = clock::timeout(timeout, lifetime.emptied()).await;
             let ended = clock::timeout(timeout, backend.close()).await;
-            ended.unwrap_or_else(|_| {
+            let ended = ended.unwrap_or_else(|_| {
                 let message = "the backend did not end in the time of close_timeout";
                 Err(Error::new(ErrorKind::Unavailable, message))
-            })
-        });
+            });
+            counter!(metric::CLOSE_TOTAL, "mode" => mode, "outcome" => outcome(&ended))
+                .increment(1);
+            histogram!(metric::CLOSE_SECONDS, "mode" => mode).record(asked.elapsed());
+            ended
+        };
+        let closed = self.close.run(closing.instrument(self.log.span()));
         closed.await.map_err(|error| self.named(error, "close"))
     }
 }

@@ -7,8 +7,9 @@
 //! |---|---|
 //! | open | `opener`, `open`, `look`, `settle`, `barrier` |
 //! | append | `wal`, `append`, `append/admit`, `append/order`, `append/commit`, `append/slot` |
-//! | scan | `scanner/start`, `scanner/confirmed`, `scanner/read`, `scanner/check`, `scanner/deliver`; `cache`, `fetch` for a reader |
+//! | scan | `scanner/start`, `scanner/confirmed`, `scanner/read`, `scanner/check`, `scanner/deliver`; `cache`; `feed`, `fetch` for readers |
 //! | close | `handle`, `wal`, `close`, `opener` |
+//! | what is told | `interceptor`, `append/slow`, `gauge`, `watch` |
 //! | look after a store | `describe`, `verify`, `doctor` |
 
 mod append;
@@ -17,7 +18,9 @@ mod cache;
 mod close;
 mod describe;
 mod doctor;
+mod feed;
 mod fetch;
+mod gauge;
 mod handle;
 mod interceptor;
 mod look;
@@ -26,9 +29,9 @@ mod opener;
 mod read_only;
 mod scanner;
 mod settle;
-mod sweep;
 mod verify;
 mod wal;
+mod watch;
 
 use std::sync::Arc;
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use walx_core::{
-    Capability, Error, ErrorKind, Lsn, MessageId, OpenOption, Owner, Result, Seq, Tail, Term, Tick,
+    BackendName, Capability, ChannelInfo, Error, ErrorKind, Lsn, MessageId, OpenOption, Owner,
+    Result, Seq, Tail, Term, Tick,
 };
 use walx_impls::{Claim, Fence, OpenerImpls, RoWalImpls, Start, StoredRecord, WalImpls};
 use walx_utility::clock::{self};
@@ -11,18 +12,25 @@ use walx_utility::clock::{self};
 use crate::append::{Numbering, Settled, Writer};
 use crate::barrier::append_barrier;
 use crate::cache::Cache;
+use crate::gauge::Presence;
 use crate::look::{Look, for_each_until, look};
 use crate::settle::{refused, settle};
-use crate::sweep::Sweeper;
+
+/// An owner's wal, whose writing half runs.
+pub(crate) struct Opened {
+    pub(crate) writer: Arc<Writer>,
+    pub(crate) backend: Arc<dyn WalImpls>,
+    pub(crate) presence: Presence,
+}
 
 /// Opens the backend's writer, proves ownership in the log itself, and starts the writing half.
 ///
 /// Whatever was opened is closed again where a step fails; dropped half-way, the backend's handle frees itself.
 pub(crate) async fn open(
     opener: &dyn OpenerImpls,
-    sweeper: &Sweeper,
+    backend_name: BackendName,
     option: &OpenOption,
-) -> Result<(Arc<Writer>, Arc<dyn WalImpls>)> {
+) -> Result<Opened> {
     let capability = opener.capability();
     if capability.fence == Fence::None {
         let message = "the backend has no fence: an older owner could append beside this one; \
@@ -44,7 +52,7 @@ pub(crate) async fn open(
     }
     let backend = opener.open(&option.channel, Claim::TakeOver).await?;
     match own(Arc::clone(&backend), capability, option).await {
-        Ok(owned) => Ok((owned.start(sweeper, capability, option), backend)),
+        Ok(owned) => Ok(owned.start(backend_name, capability, option)),
         Err(error) => {
             // The error that is told is the first one.
             let _ = backend.close().await;
@@ -175,7 +183,7 @@ fn missing(last: Option<MessageId>, here: MessageId) -> u64 {
 }
 
 impl Owned {
-    fn start(self, sweeper: &Sweeper, capability: Capability, option: &OpenOption) -> Arc<Writer> {
+    fn start(self, name: BackendName, capability: Capability, option: &OpenOption) -> Opened {
         let Numbering { seq, lsn, tick } = self.end.numbering;
         let newest = self.end.newest;
         let tail = Tail::new(lsn, newest.as_ref().map(|it| it.id), tick);
@@ -185,16 +193,22 @@ impl Owned {
             .as_ref()
             .and_then(|it| it.record.header.seq)
             .unwrap_or(seq);
-        let cache = Cache::new(option.cache, Some(first), tail);
+        let channel = ChannelInfo::read_write(option.channel.clone(), self.owner.term);
+        let cache = Cache::new(&channel, option.cache, Some(first), tail);
         cache.publish(seed.into_iter().collect(), clock::now());
         cache.set_before(self.end.before);
-        sweeper.add(&cache);
         let settled = Settled {
             owner: self.owner,
             numbering: self.end.numbering,
             max_record_bytes: capability.max_record_bytes,
         };
-        Writer::start(settled, self.backend, cache, option)
+        let presence = Presence::new(&channel, Some(self.owner), name);
+        let (backend, span) = (Arc::clone(&self.backend), presence.span.clone());
+        Opened {
+            writer: Writer::start(settled, self.backend, cache, option, span),
+            backend,
+            presence,
+        }
     }
 }
 

@@ -2,28 +2,36 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use metrics::{counter, histogram};
 use walx_core::{
-    BackendName, Bounds, Capability, ChannelName, Description, Error, ErrorKind, MessageId,
-    OpenOption, Opener, Progress, RepairMode, Repaired, Result, RoWal, Verified, Wal,
+    Access, BackendName, Bounds, Capability, ChannelName, Description, Error, ErrorKind, Lsn,
+    MessageId, OpenOption, Opener, Progress, RepairMode, Repaired, Result, RoWal, Verified, Wal,
 };
 use walx_impls::{OpenerImpls, RoWalImpls};
 use walx_utility::lifetime::{Inside, Lifetime};
 use walx_utility::sync::lock;
-use walx_utility::{clock, spawn};
+use walx_utility::{clock, metric, spawn};
 
 use crate::close::{Child, CloseOnce};
 use crate::describe::describe;
+use crate::feed::{Key, Storage};
+use crate::gauge::mode;
+use crate::interceptor::outcome;
 use crate::look::look;
 use crate::open;
 use crate::read_only::RoWalAdaptor;
-use crate::sweep::Sweeper;
 use crate::verify::verify;
 use crate::wal::WalAdaptor;
+use crate::watch::Watch;
+
+/// The number of the next opener.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// An opener of users' wals over a backend's opener.
 pub(crate) struct OpenerAdaptor {
@@ -31,7 +39,9 @@ pub(crate) struct OpenerAdaptor {
     inner: Arc<dyn OpenerImpls>,
     lifetime: Lifetime,
     wals: Arc<Mutex<Vec<Weak<dyn Child>>>>,
-    sweeper: Sweeper,
+    watch: Watch,
+    /// Tells it from the other openers of this process.
+    number: u64,
     close: CloseOnce,
     this: Weak<Self>,
 }
@@ -43,10 +53,26 @@ impl OpenerAdaptor {
             inner,
             lifetime: Lifetime::new(),
             wals: Arc::default(),
-            sweeper: Sweeper::default(),
+            watch: Watch::default(),
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
             close: CloseOnce::new(),
             this: Weak::clone(this),
         })
+    }
+
+    /// What looks at its wals once a second.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Which records a reader of this channel reads.
+    fn key(&self, channel: &ChannelName) -> Key {
+        let of_opener = || Storage::OfOpener(self.number);
+        Key {
+            backend: self.backend,
+            storage: self.inner.identity().map_or_else(of_opener, Storage::Named),
+            channel: channel.clone(),
+        }
     }
 
     /// Itself, as its wals hold it.
@@ -82,29 +108,20 @@ impl OpenerAdaptor {
     }
 }
 
-#[async_trait]
-impl Opener for OpenerAdaptor {
-    fn backend(&self) -> BackendName {
-        self.backend
-    }
-
-    fn capability(&self) -> Capability {
-        self.inner.capability()
-    }
-
-    async fn open(&self, option: OpenOption) -> Result<Arc<dyn Wal>> {
+impl OpenerAdaptor {
+    async fn open_owner(&self, option: OpenOption) -> Result<Arc<WalAdaptor>> {
         let named = |error: Error| error.with_operation("open").with_channel(&option.channel);
         let _inside = self.enter().map_err(named)?;
         check(&option).map_err(named)?;
-        let opening = open::open(self.inner.as_ref(), &self.sweeper, &option);
-        let (writer, backend) = self.until_closing(opening).await.map_err(named)?;
-        let wal = WalAdaptor::new(writer, backend, &option, self.this()?);
+        let opening = open::open(self.inner.as_ref(), self.backend, &option);
+        let opened = self.until_closing(opening).await.map_err(named)?;
+        let wal = WalAdaptor::new(opened, &option, self.this()?);
         let kept: Weak<dyn Child> = Arc::downgrade(&wal) as _;
         self.keep(kept);
         Ok(wal)
     }
 
-    async fn open_read_only(&self, option: OpenOption) -> Result<Arc<dyn RoWal>> {
+    async fn open_reader(&self, option: OpenOption) -> Result<Arc<RoWalAdaptor>> {
         let named = |error: Error| {
             error
                 .with_operation("open read-only")
@@ -121,13 +138,13 @@ impl Opener for OpenerAdaptor {
             .open_read_only(&option.channel)
             .await
             .map_err(named)?;
-        let wal = RoWalAdaptor::new(backend, &self.sweeper, &option, self.this()?);
+        let wal = RoWalAdaptor::new(backend, self.key(&option.channel), &option, self.this()?);
         let kept: Weak<dyn Child> = Arc::downgrade(&wal) as _;
         self.keep(kept);
         Ok(wal)
     }
 
-    async fn truncate(&self, channel: &ChannelName, id: MessageId) -> Result<()> {
+    async fn truncate_to(&self, channel: &ChannelName, id: MessageId) -> Result<()> {
         let named = |error: Error| error.with_operation("truncate").with_channel(channel);
         let _inside = self.enter().map_err(named)?;
         let reader = self.inner.open_read_only(channel).await.map_err(named)?;
@@ -153,6 +170,37 @@ impl Opener for OpenerAdaptor {
             None => Ok(()),
         }
     }
+}
+
+#[async_trait]
+impl Opener for OpenerAdaptor {
+    fn backend(&self) -> BackendName {
+        self.backend
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
+
+    async fn open(&self, option: OpenOption) -> Result<Arc<dyn Wal>> {
+        let asked = clock::now();
+        let opened = self.open_owner(option).await;
+        count_open(&opened, mode(Access::ReadWrite), asked.elapsed());
+        Ok(opened?)
+    }
+
+    async fn open_read_only(&self, option: OpenOption) -> Result<Arc<dyn RoWal>> {
+        let asked = clock::now();
+        let opened = self.open_reader(option).await;
+        count_open(&opened, mode(Access::ReadOnly), asked.elapsed());
+        Ok(opened?)
+    }
+
+    async fn truncate(&self, channel: &ChannelName, id: MessageId) -> Result<()> {
+        let truncated = self.truncate_to(channel, id).await;
+        counter!(metric::TRUNCATE_TOTAL, "outcome" => outcome(&truncated)).increment(1);
+        truncated
+    }
 
     async fn bounds(&self, channel: &ChannelName) -> Result<Bounds> {
         let named = |error: Error| error.with_operation("bounds").with_channel(channel);
@@ -166,8 +214,13 @@ impl Opener for OpenerAdaptor {
         let reader = self.inner.open_read_only(channel).await.map_err(named)?;
         let described = describe(self.inner.as_ref(), reader.as_ref()).await;
         let closed = reader.close().await;
-        let described = described.map_err(named)?;
+        let mut described = described.map_err(named)?;
         closed.map_err(named)?;
+        let (earliest, tail) = (described.earliest.unwrap_or(Lsn::ZERO), described.tail.lsn);
+        for wal in self.open_wals() {
+            let scanners = wal.scanners(channel, earliest, tail);
+            described.scanners.extend(scanners);
+        }
         Ok(described)
     }
 
@@ -229,6 +282,13 @@ impl Opener for OpenerAdaptor {
                 first.and(ended)
             })
             .await
+    }
+}
+
+fn count_open<T>(opened: &Result<T>, mode: &'static str, took: Duration) {
+    counter!(metric::OPEN_TOTAL, "mode" => mode, "outcome" => outcome(opened)).increment(1);
+    if opened.is_ok() {
+        histogram!(metric::OPEN_SECONDS, "mode" => mode).record(took);
     }
 }
 

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use walx_core::{
-    Availability, Bounds, ChannelInfo, ChannelName, MessageId, OpenOption, Result, RoWal,
-    ScanOption, Scanner, Tail,
+    Availability, Bounds, ChannelInfo, ChannelName, Lsn, MessageId, OpenOption, Result, RoWal,
+    ScanOption, Scanner, ScannerInfo, Tail,
 };
 use walx_impls::RoWalImpls;
 
 use crate::close::Child;
 use crate::describe::tail;
+use crate::feed::Key;
+use crate::gauge::Presence;
 use crate::handle::Handle;
-use crate::interceptor;
 use crate::look::look;
 use crate::opener::OpenerAdaptor;
 use crate::scanner::Log;
-use crate::sweep::Sweeper;
 
 /// A user's read-only wal over a backend's.
 pub(crate) struct RoWalAdaptor {
@@ -31,19 +31,14 @@ pub(crate) struct RoWalAdaptor {
 impl RoWalAdaptor {
     pub(crate) fn new(
         backend: Arc<dyn RoWalImpls>,
-        sweeper: &Sweeper,
+        key: Key,
         option: &OpenOption,
         opener: Arc<OpenerAdaptor>,
     ) -> Arc<Self> {
         let channel = ChannelInfo::read_only(option.channel.clone());
-        let hooks = interceptor::stack(&option.interceptors);
-        let log = Log::of_reader(
-            channel.clone(),
-            Arc::clone(&backend),
-            option.cache,
-            sweeper,
-            hooks,
-        );
+        let hooks = option.interceptors.clone().into();
+        let presence = Presence::new(&channel, None, key.backend);
+        let log = Log::of_reader(key, Arc::clone(&backend), option.cache, hooks, presence);
         Arc::new(Self {
             channel,
             handle: Handle::new(log, Arc::clone(&backend), option, opener),
@@ -100,5 +95,9 @@ impl Child for RoWalAdaptor {
 
     fn truncated(&self, _channel: &ChannelName, _id: MessageId) {
         // A reader's scans start in the backend, which knows.
+    }
+
+    fn scanners(&self, channel: &ChannelName, earliest: Lsn, tail: Lsn) -> Vec<ScannerInfo> {
+        self.handle.scanners(channel, earliest, tail)
     }
 }

@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use metrics::counter;
 use walx_core::{
-    Append, AppendBatch, Availability, Bounds, ChannelInfo, ChannelName, Message, MessageId,
-    OpenOption, Owner, Permit, Refused, Result, RoWal, ScanOption, Scanner, Tail, Wal,
+    Append, AppendBatch, Availability, Bounds, ChannelInfo, ChannelName, Lsn, Message, MessageId,
+    OpenOption, Owner, Permit, Refused, Result, RoWal, ScanOption, Scanner, ScannerInfo, Tail, Wal,
 };
 use walx_impls::{RoWalImpls, WalImpls};
-use walx_utility::clock;
+use walx_utility::{clock, metric};
 
 use crate::append::Writer;
 use crate::close::Child;
 use crate::handle::Handle;
+use crate::interceptor::outcome;
+use crate::open::Opened;
 use crate::opener::{OpenerAdaptor, clamp};
 use crate::scanner::Log;
 
@@ -27,8 +30,11 @@ pub(crate) struct WalAdaptor {
 
 impl WalAdaptor {
     pub(crate) fn new(
-        writer: Arc<Writer>,
-        backend: Arc<dyn WalImpls>,
+        Opened {
+            writer,
+            backend,
+            presence,
+        }: Opened,
         option: &OpenOption,
         opener: Arc<OpenerAdaptor>,
     ) -> Arc<Self> {
@@ -38,7 +44,10 @@ impl WalAdaptor {
             Arc::clone(&reader),
             Arc::clone(&writer.cache),
             Arc::clone(&writer.hooks),
+            presence,
         );
+        let watched = Arc::downgrade(&writer);
+        opener.watch().add(watched);
         Arc::new(Self {
             writer,
             backend,
@@ -110,6 +119,10 @@ impl Child for WalAdaptor {
             self.writer.cache.truncate(id);
         }
     }
+
+    fn scanners(&self, channel: &ChannelName, earliest: Lsn, tail: Lsn) -> Vec<ScannerInfo> {
+        self.handle.scanners(channel, earliest, tail)
+    }
 }
 
 /// Waits for what is on its way, then ends the ownership in the log.
@@ -142,6 +155,18 @@ impl Wal for WalAdaptor {
 
     async fn truncate(&self, id: MessageId) -> Result<()> {
         let _inside = self.handle.enter("truncate")?;
+        let truncated = self.truncate_to(id).await;
+        counter!(metric::TRUNCATE_TOTAL, "outcome" => outcome(&truncated)).increment(1);
+        truncated
+    }
+
+    fn owner(&self) -> Owner {
+        self.writer.owner
+    }
+}
+
+impl WalAdaptor {
+    async fn truncate_to(&self, id: MessageId) -> Result<()> {
         let named = |error| self.handle.named(error, "truncate");
         let newest = self.backend.bounds().await.map_err(named)?.newest;
         // The numbered records are asked after the bounds: they can only have moved on.
@@ -154,10 +179,6 @@ impl Wal for WalAdaptor {
             }
             None => Ok(()),
         }
-    }
-
-    fn owner(&self) -> Owner {
-        self.writer.owner
     }
 }
 

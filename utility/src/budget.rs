@@ -83,6 +83,11 @@ impl<W> Budget<W> {
         !self.waiting.is_empty()
     }
 
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Bytes taken.
     pub const fn used(&self) -> usize {
         self.used

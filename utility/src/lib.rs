@@ -6,13 +6,18 @@
 //! | [`lifetime`] | counts who is inside, so that a close waits for them |
 //! | [`budget`] | bytes that are on their way, with a FIFO of those that wait |
 //! | [`backoff`] | growing pauses between tries |
+//! | [`metric`] | every metric of walx: name, unit, labels, help |
+//! | `blocking` | waits for futures on threads without a runtime; by the feature of the same name |
 //! | [`signal`] | wakes one task that may or may not be waiting |
 //! | [`sync`] | locks of short critical sections |
 
 pub mod backoff;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 pub mod budget;
 pub mod clock;
 pub mod lifetime;
+pub mod metric;
 pub mod random;
 pub mod signal;
 pub mod spawn;

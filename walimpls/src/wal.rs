@@ -54,7 +54,7 @@ pub trait WalImpls: RoWalImpls {
     ///
     /// # Errors
     /// `NotWritten` only where the record is not in the log and never will be; `OutcomeUnknown` where it may be;
-    /// `Fenced` where another writer was opened since. After one failure every later append of the handle fails,
+    /// `Fenced` where another writer was opened since; the record may lie before that one's first. After one failure every later append of the handle fails,
     /// also one that was already on its way, so that nothing overtakes a hole; one called after the failure gets
     /// `NotWritten`.
     fn append(&self, batch: Batch<Record>) -> Appending;

@@ -4,6 +4,8 @@ use walx_core::{AppendContext, Error, ErrorKind, Message, Properties, Result};
 use walx_impls::Batch;
 
 use super::Writer;
+use super::stages::Begun;
+use crate::interceptor::append_failed;
 
 /// The most bytes of a record's header, without the virtual channel's name and the key, and of each property's frame.
 const HEADER_BYTES: usize = 128;
@@ -11,14 +13,27 @@ const PROPERTY_BYTES: usize = 8;
 
 impl Writer {
     /// Checks the messages and lets the hooks see them; they may change, or refuse, what they see.
-    pub(super) fn admit(&self, mut messages: Batch<Message>) -> Result<Batch<Message>> {
-        match &mut messages {
-            Batch::One(message) => self.admit_one(message)?,
+    pub(super) fn admit(
+        &self,
+        mut messages: Batch<Message>,
+        begun: &mut Begun,
+    ) -> Result<Batch<Message>> {
+        let admitted = begun.span.in_scope(|| match &mut messages {
+            Batch::One(message) => self.admit_one(message),
             Batch::Many(many) => many
                 .iter_mut()
-                .try_for_each(|message| self.admit_one(message))?,
+                .try_for_each(|message| self.admit_one(message)),
+        });
+        if !self.hooks.is_empty() {
+            begun.hooked();
         }
-        Ok(messages)
+        match admitted {
+            Ok(()) => Ok(messages),
+            Err(error) => {
+                append_failed(error.kind(), messages.len());
+                Err(error)
+            }
+        }
     }
 
     fn admit_one(&self, message: &mut Message) -> Result<()> {

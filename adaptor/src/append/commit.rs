@@ -6,16 +6,18 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use walx_core::{Availability, BoxFuture, Error, ErrorKind, MessageId, Place, Result};
-use walx_impls::{Batch, Kind, Record, StoredRecord};
-use walx_utility::clock::{self, Instant};
+use tracing::level_filters::LevelFilter;
+use walx_core::{Availability, BoxFuture, Error, ErrorKind, MessageId, Result};
+use walx_impls::Batch;
+use walx_utility::clock;
 use walx_utility::sync::lock;
 
 use super::Writer;
+use super::answer::{Answer, Tally, definite, unknown};
 use super::order::{Ending, Flight, Phase};
-use super::slot::Slot;
+use super::slow::SlowLog;
+use crate::interceptor;
 
 /// The most appends that are confirmed at once, and the most of their bytes: also the size of a block of the cache.
 const GROUP_APPENDS: usize = 1024;
@@ -26,6 +28,7 @@ const GROUPS_A_TURN: usize = 16;
 /// Decides appends until the wal ends.
 pub(super) async fn drive(writer: Arc<Writer>) {
     let mut driver = Driver {
+        slow: SlowLog::new(writer.slow_append),
         writer,
         flights: VecDeque::new(),
         group: Vec::new(),
@@ -38,12 +41,6 @@ pub(super) async fn drive(writer: Arc<Writer>) {
     poll_fn(|context| driver.poll(context)).await;
 }
 
-/// Where a caller waits, since when, and what it gets.
-type Answer = (Option<Arc<Slot>>, Instant, Outcome);
-
-/// A place for each record, with its bytes and kind; or why there is none, with the records.
-type Outcome = std::result::Result<Batch<(Place, usize, Kind)>, (Error, Batch<Record>)>;
-
 struct Driver {
     writer: Arc<Writer>,
     /// Appends fetched from the order, the oldest first.
@@ -52,6 +49,7 @@ struct Driver {
     group: Vec<(Flight, Result<Batch<MessageId>>)>,
     /// What the callers of a group get.
     answers: VecDeque<Answer>,
+    slow: SlowLog,
     /// The first failure: from there on nothing is acknowledged.
     failure: Option<Error>,
     /// The last id that the backend gave.
@@ -69,7 +67,10 @@ impl Driver {
             if self.group.is_empty() {
                 match self.fetch(context) {
                     Fetched::More => continue,
-                    Fetched::Nothing => return Poll::Pending,
+                    Fetched::Nothing => {
+                        self.look_at_the_slow();
+                        return Poll::Pending;
+                    }
                     Fetched::Ended => return Poll::Ready(()),
                 }
             }
@@ -77,6 +78,19 @@ impl Driver {
         }
         context.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Tells of slow appends while it waits.
+    fn look_at_the_slow(&mut self) {
+        if !self.slow.owes() && self.flights.is_empty() {
+            return;
+        }
+        let now = clock::now();
+        self.slow.tell(&self.writer, now);
+        lock(&self.writer.order).owes_a_look = self.slow.owes();
+        if let Some(oldest) = self.flights.front() {
+            self.slow.tell_stuck(&self.writer, oldest, now);
+        }
     }
 
     /// Takes the decided appends from the front, up to one group.
@@ -128,6 +142,10 @@ impl Driver {
             return Fetched::Nothing;
         }
         std::mem::swap(&mut self.flights, &mut order.placed);
+        drop(order);
+        if LevelFilter::current() >= LevelFilter::TRACE {
+            self.flights.iter().for_each(Flight::tell_place);
+        }
         Fetched::More
     }
 
@@ -147,14 +165,14 @@ impl Driver {
         let mut charge = 0;
         let mut group = std::mem::take(&mut self.group);
         let now = clock::now();
+        let appends = group.len();
         for (flight, outcome) in group.drain(..) {
             charge += flight.charge;
-            let outcome = match self.judge(outcome, flight.records.len()) {
-                Ok(ids) => Ok(confirmed(flight.records, ids, &mut records)),
-                Err(error) => Err((error, flight.records)),
+            let answer = match self.judge(outcome, flight.records.len()) {
+                Ok(ids) => Answer::durable(flight, ids, &mut records),
+                Err(error) => Answer::failed(flight, error),
             };
-            self.answers
-                .push_back((flight.slot, flight.started, outcome));
+            self.answers.push_back(answer);
         }
         self.group = group;
         // Scanners first, so that whoever has an acknowledgement finds the message in every scan.
@@ -163,42 +181,22 @@ impl Driver {
             self.writer.fail(failure);
         }
         // One by one, so that a hook that panics leaves the others to the driver's end.
-        while let Some((slot, started, outcome)) = self.answers.pop_front() {
-            let elapsed = now.saturating_duration_since(started);
-            self.answer(slot, elapsed, outcome);
+        let mut tally = Tally::default();
+        while let Some(answer) = self.answers.pop_front() {
+            answer.give(&self.writer, now, &mut self.slow, &mut tally);
         }
+        let acked = clock::now();
+        let Tally { messages, bytes } = tally;
+        let ack = acked.saturating_duration_since(now);
+        self.writer.metrics.acknowledged(messages, bytes, ack);
+        self.slow.acknowledged(now, acked);
+        self.slow.tell(&self.writer, acked);
         let mut order = lock(&self.writer.order);
         order.budget.give(charge);
+        order.in_flight -= appends;
+        order.owes_a_look = self.slow.owes();
         self.writer.admit_waiting(&mut order);
         self.writer.unlock(order);
-    }
-
-    /// Tells the caller, then the hooks.
-    fn answer(&self, slot: Option<Arc<Slot>>, elapsed: Duration, outcome: Outcome) {
-        let writer = &self.writer;
-        match outcome {
-            Ok(places) => {
-                if let Some(slot) = slot {
-                    slot.decide(Ok(places.clone().map(|(place, _, _)| place)));
-                }
-                for (place, bytes, kind) in places.as_slice() {
-                    if *kind == Kind::Data {
-                        writer.after(*bytes, elapsed, &Ok(*place));
-                    }
-                }
-            }
-            Err((error, records)) => {
-                let error = writer.named(error);
-                if let Some(slot) = slot {
-                    slot.decide(Err(error.clone()));
-                }
-                for record in records.as_slice() {
-                    if record.header.kind == Kind::Data {
-                        writer.after(record.bytes(), elapsed, &Err(error.clone()));
-                    }
-                }
-            }
-        }
     }
 
     /// What an answer of the backend means: after the first failure nothing is acknowledged.
@@ -245,14 +243,15 @@ impl Driver {
     /// Tells everybody who still waits that the outcome stays open.
     fn abandon(&mut self, why: &'static str) {
         let group = self.group.drain(..).map(|(flight, _)| flight);
-        let undecided = group.chain(self.flights.drain(..)).map(|flight| {
-            let outcome = Err((unknown(why), flight.records));
-            (flight.slot, flight.started, outcome)
-        });
+        let undecided = group
+            .chain(self.flights.drain(..))
+            .map(|flight| Answer::failed(flight, unknown(why)));
         self.answers.extend(undecided);
-        while let Some((slot, started, outcome)) = self.answers.pop_front() {
-            self.answer(slot, started.elapsed(), outcome);
+        let (now, mut tally) = (clock::now(), Tally::default());
+        while let Some(answer) = self.answers.pop_front() {
+            answer.give(&self.writer, now, &mut self.slow, &mut tally);
         }
+        self.slow.tell_now(&self.writer, now);
     }
 }
 
@@ -278,12 +277,8 @@ impl Drop for Driver {
         for slot in undecided.flatten() {
             slot.decide(Err(self.writer.named(unknown(why))));
         }
-        for (slot, _, outcome) in self.answers.drain(..) {
-            let outcome = outcome.map(|places| places.map(|(place, _, _)| place));
-            let outcome = outcome.map_err(|(error, _)| self.writer.named(error));
-            if let Some(slot) = slot {
-                slot.decide(outcome);
-            }
+        for answer in self.answers.drain(..) {
+            answer.give_caller(&self.writer);
         }
     }
 }
@@ -305,6 +300,7 @@ impl Writer {
         let dismissed: Vec<_> = order.budget.dismiss().collect();
         drop(order);
         let failure = self.named(failure.clone());
+        interceptor::backend_failed(failure.kind());
         self.availability.send_if_modified(|now| {
             let available = now.is_available();
             if available {
@@ -324,45 +320,4 @@ impl Writer {
             self.dismiss(waiter, error);
         }
     }
-}
-
-/// An error that says whether the record was written; one that doesn't say leaves it open.
-fn definite(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::Fenced
-        | ErrorKind::NotWritten
-        | ErrorKind::TooLarge
-        | ErrorKind::OutcomeUnknown => error,
-        _ => unknown("the backend did not say whether it was written").with_source(error),
-    }
-}
-
-fn unknown(message: &'static str) -> Error {
-    Error::new(ErrorKind::OutcomeUnknown, message).with_context(
-        "way out",
-        "open the wal anew and scan to find out; walx will not write it again",
-    )
-}
-
-/// The places of confirmed records, with the bytes and the kind of each; the records go to the cache.
-fn confirmed(
-    batch: Batch<Record>,
-    ids: Batch<MessageId>,
-    records: &mut Vec<StoredRecord>,
-) -> Batch<(Place, usize, Kind)> {
-    let mut id = ids.as_slice().iter().copied();
-    let first = ids.as_slice()[0];
-    batch.map(|record| {
-        let id = id.next().unwrap_or(first);
-        let header = &record.header;
-        let place = Place::new(
-            id,
-            header.lsn.unwrap_or(walx_core::Lsn::ZERO),
-            header.tick,
-            header.owner,
-        );
-        let answer = (place, record.bytes(), header.kind);
-        records.push(StoredRecord { id, record });
-        answer
-    })
 }

@@ -1,30 +1,37 @@
 //! The append path: admission, order, commit.
 
 mod admit;
+mod answer;
 mod commit;
 mod order;
 mod permit;
 mod slot;
+mod slow;
+mod stages;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tracing::{Instrument, Span};
 use walx_core::{
     Append, AppendBatch, AppendContext, Availability, ChannelInfo, Error, ErrorKind, Interceptor,
     Message, OpenOption, Owner, Place, Refused, Result, Tick, TickSource,
 };
 use walx_impls::{Batch, Kind, WalImpls};
-use walx_utility::clock::{self, Instant, WallClock};
+use walx_utility::clock::{Instant, WallClock};
 use walx_utility::sync::lock;
-use walx_utility::{random, spawn};
+use walx_utility::{metric, random, spawn};
 
 pub(crate) use self::order::Numbering;
 use self::order::{Ending, Order, Phase};
 use self::permit::{Permits, Reservation};
 use self::slot::Slot;
+use self::stages::Begun;
 use crate::cache::Cache;
-use crate::interceptor;
+use crate::gauge::{Gauges, labels};
+use crate::interceptor::{AppendMetrics, append_span};
+use crate::watch::Watched;
 
 /// What one append counts beside its bytes, so that empty messages are bounded too.
 const OVERHEAD_BYTES: usize = 256;
@@ -39,6 +46,10 @@ pub(crate) struct Writer {
     ticks: Arc<dyn TickSource>,
     max_record_bytes: usize,
     close_timeout: Duration,
+    slow_append: Option<Duration>,
+    metrics: AppendMetrics,
+    /// In flight, their bytes, waiting.
+    gauges: Gauges<3>,
     order: Mutex<Order>,
     availability: watch::Sender<Availability>,
 }
@@ -57,41 +68,55 @@ impl Writer {
         backend: Arc<dyn WalImpls>,
         cache: Arc<Cache>,
         option: &OpenOption,
+        span: Span,
     ) -> Arc<Self> {
+        let channel = ChannelInfo::read_write(option.channel.clone(), settled.owner.term);
+        let names = [
+            metric::APPEND_IN_FLIGHT,
+            metric::APPEND_IN_FLIGHT_BYTES,
+            metric::APPEND_WAITING,
+        ];
         let wall_clock = || Arc::new(WallClock) as _;
         let writer = Arc::new(Self {
-            channel: ChannelInfo::read_write(option.channel.clone(), settled.owner.term),
+            gauges: Gauges::new(names, &labels(&channel)[..1]),
+            channel,
             owner: settled.owner,
             cache,
             backend,
-            hooks: interceptor::stack(&option.interceptors),
+            hooks: option.interceptors.clone().into(),
             ticks: option.tick_source.clone().unwrap_or_else(wall_clock),
             max_record_bytes: settled.max_record_bytes,
             close_timeout: option.close_timeout,
+            slow_append: option.slow_append,
+            metrics: AppendMetrics::new(),
             order: Mutex::new(Order::new(settled.numbering, option.max_in_flight_bytes)),
             availability: watch::Sender::new(Availability::Available),
         });
-        spawn::task(commit::drive(Arc::clone(&writer))).detach();
+        spawn::task(commit::drive(Arc::clone(&writer)).instrument(span)).detach();
         writer
     }
 
+    fn begin(&self) -> Begun {
+        Begun::now(append_span(&self.channel.name, self.owner))
+    }
+
     pub(crate) fn append(self: &Arc<Self>, message: Message) -> Append {
-        let started = clock::now();
-        match self.admit(Batch::One(message)) {
-            Ok(messages) => Append::new(self.place_or_wait(messages, started)),
+        let mut begun = self.begin();
+        match self.admit(Batch::One(message), &mut begun) {
+            Ok(messages) => Append::new(self.place_or_wait(messages, begun)),
             Err(error) => Append::failed(error),
         }
     }
 
     pub(crate) fn append_batch(self: &Arc<Self>, messages: Vec<Message>) -> AppendBatch {
-        let started = clock::now();
+        let mut begun = self.begin();
         if messages.is_empty() {
             return AppendBatch::failed(
                 self.refused(ErrorKind::InvalidInput, "a batch has at least one message"),
             );
         }
-        match self.admit(Batch::Many(messages)) {
-            Ok(messages) => AppendBatch::new(self.place_or_wait(messages, started)),
+        match self.admit(Batch::Many(messages), &mut begun) {
+            Ok(messages) => AppendBatch::new(self.place_or_wait(messages, begun)),
             Err(error) => AppendBatch::failed(error),
         }
     }
@@ -100,8 +125,8 @@ impl Writer {
         self: &Arc<Self>,
         message: Message,
     ) -> std::result::Result<Append, Refused> {
-        let started = clock::now();
-        let messages = match self.admit(Batch::One(message.clone())) {
+        let mut begun = self.begin();
+        let messages = match self.admit(Batch::One(message.clone()), &mut begun) {
             Ok(messages) => messages,
             Err(error) => return Err(Refused { message, error }),
         };
@@ -109,7 +134,7 @@ impl Writer {
         let mut order = lock(&self.order);
         if let Err(error) = order.check_open() {
             drop(order);
-            let error = self.refuse(&messages, started, error);
+            let error = self.refuse(&messages, &begun, error);
             return Err(Refused { message, error });
         }
         if !order.budget.try_take(bytes) {
@@ -123,11 +148,11 @@ impl Writer {
             let error = Error::new(kind, full)
                 .with_context("bytes on their way", used)
                 .with_context("max_in_flight_bytes", limit);
-            let error = self.refuse(&messages, started, error);
+            let error = self.refuse(&messages, &begun, error);
             return Err(Refused { message, error });
         }
         Ok(Append::new(
-            self.place_now(order, messages, now, bytes, started),
+            self.place_now(order, messages, now, bytes, begun),
         ))
     }
 
@@ -205,6 +230,9 @@ impl Writer {
             let message = "the wal was closed before the message was placed; nothing was written";
             self.dismiss(waiter, Error::new(ErrorKind::Closed, message));
         }
+        if ending == Ending::Abandoned {
+            self.gauges.end();
+        }
         if ending != Ending::No {
             self.availability.send_replace(Availability::Closed);
         }
@@ -233,12 +261,14 @@ impl Writer {
         }
     }
 
-    /// Lets the hooks see that nothing of `messages` was written, and names the error.
-    fn refuse(&self, messages: &Batch<Message>, started: Instant, error: Error) -> Error {
+    /// Lets everybody see that nothing of `messages` was written, and names the error.
+    fn refuse(&self, messages: &Batch<Message>, begun: &Begun, error: Error) -> Error {
         let error = self.named(error);
-        for message in messages.as_slice() {
-            self.after(message.bytes(), started.elapsed(), &Err(error.clone()));
-        }
+        let bytes = messages.as_slice().iter().map(Message::bytes);
+        let elapsed = begun.called.elapsed();
+        begun
+            .span
+            .in_scope(|| self.after_failure(bytes, elapsed, &error));
         error
     }
 
@@ -247,25 +277,25 @@ impl Writer {
         match waiter {
             order::Waiter::Permit(reserve) => reserve.refuse(self.named(error)),
             order::Waiter::Append(slot) => {
-                if let Some((messages, started)) = slot.take_waiting() {
-                    slot.decide(Err(self.refuse(&messages, started, error)));
+                if let Some((messages, begun)) = slot.take_waiting() {
+                    slot.decide(Err(self.refuse(&messages, &begun, error)));
                 }
             }
         }
     }
 
-    fn place_or_wait(self: &Arc<Self>, messages: Batch<Message>, started: Instant) -> Arc<Slot> {
+    fn place_or_wait(self: &Arc<Self>, messages: Batch<Message>, begun: Begun) -> Arc<Slot> {
         let (bytes, now) = (charge(&messages), self.ticks.now());
         let mut order = lock(&self.order);
         if let Err(error) = order.check_open() {
             drop(order);
-            return Slot::failed(self.refuse(&messages, started, error));
+            return Slot::failed(self.refuse(&messages, &begun, error));
         }
         if order.budget.try_take(bytes) {
-            return self.place_now(order, messages, now, bytes, started);
+            return self.place_now(order, messages, now, bytes, begun);
         }
         let queue = Arc::downgrade(self);
-        let slot = Slot::waiting(messages, started, queue, order.budget.ticket());
+        let slot = Slot::waiting(messages, begun, queue, order.budget.ticket());
         let waiter = order::Waiter::Append(Arc::clone(&slot));
         order.budget.wait(bytes, waiter);
         slot
@@ -278,13 +308,29 @@ impl Writer {
         messages: Batch<Message>,
         now: Tick,
         charge: usize,
-        started: Instant,
+        begun: Begun,
     ) -> Arc<Slot> {
         let slot = Slot::placed();
         let waiting = Some(Arc::clone(&slot));
-        self.place(&mut order, messages, now, charge, waiting, started);
+        self.place(&mut order, messages, now, charge, waiting, begun);
         self.unlock(order);
         slot
+    }
+}
+
+impl Watched for Writer {
+    /// Shows what is on its way, and lets the driver look whether the oldest of it takes too long.
+    fn look(&self, _now: Instant) {
+        let order = lock(&self.order);
+        let in_flight = order.in_flight;
+        let numbers = [in_flight, order.budget.used(), order.budget.waiting()];
+        let wakes = in_flight > 0 || order.owes_a_look;
+        let driver = if wakes { order.driver.clone() } else { None };
+        drop(order);
+        self.gauges.set(numbers.map(|it| it as f64));
+        if let Some(driver) = driver {
+            driver.wake();
+        }
     }
 }
 

@@ -5,14 +5,16 @@ use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 
 use tokio::sync::watch;
+use tracing::Span;
 use walx_core::{Error, ErrorKind, Header, Lsn, Message, Record, Result, Seq, Tick};
 use walx_impls::{Appending, Batch, Kind};
 use walx_utility::budget::Budget;
-use walx_utility::clock::{self, Instant};
+use walx_utility::clock;
 
 use super::Writer;
 use super::permit::{Gone, Reserve};
 use super::slot::Slot;
+use super::stages::{Begun, Stages};
 
 /// The numbers with which a log goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,10 @@ pub(super) struct Order {
     pub(super) budget: Budget<Waiter>,
     /// Appends that have their place and that the commit driver has not fetched yet.
     pub(super) placed: VecDeque<Flight>,
+    /// Appends that are placed and not decided.
+    pub(super) in_flight: usize,
+    /// Whether the driver has something to tell later, though no append is on its way.
+    pub(super) owes_a_look: bool,
     /// Who got room and is to be woken once the lock is free.
     pub(super) wakes: Vec<Waker>,
     /// The commit driver.
@@ -77,7 +83,18 @@ pub(super) struct Flight {
     pub(super) charge: usize,
     /// Where the caller waits; `None` where nobody does.
     pub(super) slot: Option<Arc<Slot>>,
-    pub(super) started: Instant,
+    pub(super) stages: Stages,
+    pub(super) span: Span,
+}
+
+impl Flight {
+    /// Tells the append's span where it is.
+    pub(super) fn tell_place(&self) {
+        let first = self.records.as_slice().first();
+        if let Some(lsn) = first.and_then(|it| it.header.lsn) {
+            self.span.record("lsn", lsn.get());
+        }
+    }
 }
 
 impl Order {
@@ -86,6 +103,8 @@ impl Order {
             numbering,
             budget: Budget::new(max_in_flight_bytes),
             placed: VecDeque::new(),
+            in_flight: 0,
+            owes_a_look: false,
             wakes: Vec::new(),
             driver: None,
             idle: false,
@@ -137,13 +156,13 @@ impl Writer {
         now: Tick,
         charge: usize,
         slot: Option<Arc<Slot>>,
-        started: Instant,
+        begun: Begun,
     ) {
         let records = messages.map(|message| {
             let header = self.number(&mut order.numbering, Kind::Data, now);
             Record::data(header, message)
         });
-        self.fly(order, records, charge, slot, started);
+        self.fly(order, records, charge, slot, begun);
     }
 
     /// Takes the place of one of walx's own records.
@@ -154,7 +173,7 @@ impl Writer {
             Batch::One(Record::marker(header)),
             0,
             Some(slot),
-            clock::now(),
+            Begun::now(Span::none()),
         );
     }
 
@@ -164,12 +183,13 @@ impl Writer {
             return;
         }
         // Asked before anybody leaves the queue: it is a user's code, and may panic.
-        let tick = self.ticks.now();
+        let (tick, now) = (self.ticks.now(), clock::now());
         while let Some((charge, waiter)) = order.budget.admit() {
             match waiter {
                 Waiter::Append(slot) => match slot.take_waiting() {
-                    Some((messages, started)) => {
-                        self.place(order, messages, tick, charge, Some(slot), started);
+                    Some((messages, mut begun)) => {
+                        begun.admitted(now);
+                        self.place(order, messages, tick, charge, Some(slot), begun);
                     }
                     None => order.budget.give(charge),
                 },
@@ -208,7 +228,7 @@ impl Writer {
         records: Batch<Record>,
         charge: usize,
         slot: Option<Arc<Slot>>,
-        started: Instant,
+        begun: Begun,
     ) {
         order.half_placed = true;
         let appending = self.backend.append(records.clone());
@@ -218,7 +238,9 @@ impl Writer {
             records,
             charge,
             slot,
-            started,
+            stages: begun.placed(),
+            span: begun.span,
         });
+        order.in_flight += 1;
     }
 }

@@ -6,7 +6,6 @@ use std::task::{Context, Poll, Waker};
 
 use walx_core::{Append, Error, ErrorKind, Message, PermitState};
 use walx_impls::Batch;
-use walx_utility::clock;
 use walx_utility::sync::lock;
 
 use super::order::{Order, Waiter};
@@ -114,13 +113,13 @@ pub(super) struct Permits(pub(super) Arc<Writer>);
 
 impl PermitState for Permits {
     fn append(self: Arc<Self>, reserved_bytes: usize, message: Message) -> Append {
-        let started = clock::now();
         let writer = &self.0;
+        let mut begun = writer.begin();
         let reserved = reserved_bytes + OVERHEAD_BYTES;
         // What hooks add is not the caller's to reserve.
         let bytes = message.bytes();
         let admitted = if bytes <= reserved_bytes {
-            writer.admit(Batch::One(message))
+            writer.admit(Batch::One(message), &mut begun)
         } else {
             Err(writer
                 .refused(
@@ -142,13 +141,13 @@ impl PermitState for Permits {
         order.budget.give(reserved);
         if let Err(error) = order.check_open() {
             writer.unlock(order);
-            return Append::failed(writer.refuse(&messages, started, error));
+            return Append::failed(writer.refuse(&messages, &begun, error));
         }
         // It goes before those that wait for room.
         order.budget.take(needed);
         let slot = Slot::placed();
         let waiting = Some(Arc::clone(&slot));
-        writer.place(&mut order, messages, now, needed, waiting, started);
+        writer.place(&mut order, messages, now, needed, waiting, begun);
         writer.admit_waiting(&mut order);
         writer.unlock(order);
         Append::new(slot)

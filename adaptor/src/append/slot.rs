@@ -5,10 +5,10 @@ use std::task::{Context, Poll, Waker};
 
 use walx_core::{AppendState, Error, ErrorKind, Message, Place, Result};
 use walx_impls::Batch;
-use walx_utility::clock::Instant;
 use walx_utility::sync::lock;
 
 use super::Writer;
+use super::stages::Begun;
 
 /// One append, from its call to its outcome.
 pub(super) struct Slot(Mutex<State>);
@@ -17,7 +17,7 @@ enum State {
     /// In the queue for admission, with what is to be written.
     Waiting {
         messages: Batch<Message>,
-        started: Instant,
+        begun: Begun,
         waker: Option<Waker>,
         /// How it leaves the queue.
         queue: Weak<Writer>,
@@ -38,13 +38,13 @@ impl Slot {
 
     pub(super) fn waiting(
         messages: Batch<Message>,
-        started: Instant,
+        begun: Begun,
         queue: Weak<Writer>,
         ticket: u64,
     ) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State::Waiting {
             messages,
-            started,
+            begun,
             waker: None,
             queue,
             ticket,
@@ -56,17 +56,17 @@ impl Slot {
     }
 
     /// Moves from the queue into the order; `None` where the caller has given up.
-    pub(super) fn take_waiting(&self) -> Option<(Batch<Message>, Instant)> {
+    pub(super) fn take_waiting(&self) -> Option<(Batch<Message>, Begun)> {
         let mut state = lock(&self.0);
         match std::mem::replace(&mut *state, State::Gone) {
             State::Waiting {
                 messages,
-                started,
+                begun,
                 waker,
                 ..
             } => {
                 *state = State::Placed { waker };
-                Some((messages, started))
+                Some((messages, begun))
             }
             other => {
                 *state = other;

@@ -1,6 +1,7 @@
 //! The write-ahead cache: the newest part of a channel, in memory, shared by all its tailing scanners.
 
 mod block;
+mod gauges;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -9,21 +10,23 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use walx_core::{CacheOption, Error, Lsn, MessageId, Seq, Tail, Tick};
+use walx_core::{CacheOption, ChannelInfo, Error, Lsn, MessageId, Seq, Tail, Tick};
 use walx_impls::StoredRecord;
 use walx_utility::clock::Instant;
 use walx_utility::signal::Signal;
 use walx_utility::sync::lock;
 
 use self::block::Block;
+use self::gauges::{CacheGauges, Evicted};
 pub(crate) use self::reader::{Fetch, Reader};
+use crate::watch::Watched;
 
 /// Records in dense seq order, in blocks that scanners share. Only confirmed records come in.
 pub(crate) struct Cache {
-    option: CacheOption,
     state: Mutex<State>,
     /// Bytes of all blocks that are alive, evicted ones that a slow scanner still holds included.
     live_bytes: Arc<AtomicUsize>,
+    gauges: CacheGauges,
 }
 
 /// Where a searched record is.
@@ -45,6 +48,7 @@ impl Found {
 }
 
 struct State {
+    option: CacheOption,
     blocks: VecDeque<Arc<Block>>,
     /// The seq of the next record to come; `None` until it is known.
     next: Option<Seq>,
@@ -62,8 +66,14 @@ struct State {
 
 impl Cache {
     /// An empty cache; `next` is the seq of the next record where it is known.
-    pub(crate) fn new(option: CacheOption, next: Option<Seq>, tail: Tail) -> Arc<Self> {
+    pub(crate) fn new(
+        channel: &ChannelInfo,
+        option: CacheOption,
+        next: Option<Seq>,
+        tail: Tail,
+    ) -> Arc<Self> {
         let state = State {
+            option,
             blocks: VecDeque::new(),
             next,
             floor: None,
@@ -74,9 +84,9 @@ impl Cache {
             ended: None,
         };
         Arc::new(Self {
-            option,
             state: Mutex::new(state),
             live_bytes: Arc::default(),
+            gauges: CacheGauges::new(channel),
         })
     }
 
@@ -86,26 +96,24 @@ impl Cache {
             return;
         };
         let mut state = lock(&self.state);
-        let mut cleared = VecDeque::new();
+        let mut reset = VecDeque::new();
         if state.next.is_some_and(|next| next != block.first) {
             // A reader's feed met a hole: what is here doesn't go on, and scanners see the hole in the backend.
-            cleared = std::mem::take(&mut state.blocks);
+            reset = std::mem::take(&mut state.blocks);
         }
         state.note(&block);
         state.blocks.push_back(Arc::new(block));
-        let evicted = self.evict(&mut state, now);
+        let mut evicted = self.evict(&mut state, now);
+        evicted.reset = reset;
         let waiting = state.wake();
         drop(state);
-        // Freed outside of the lock.
-        drop((cleared, evicted));
+        evicted.count();
         waiting.into_iter().for_each(|signal| signal.set());
     }
 
-    /// Drops what is too old or too much; the last block stays. One shared task calls it for idle wals.
-    pub(crate) fn sweep(&self, now: Instant) {
-        let evicted = self.evict(&mut lock(&self.state), now);
-        // Freed outside of the lock.
-        drop(evicted);
+    /// Keeps so much from now on.
+    pub(crate) fn set_option(&self, option: CacheOption) {
+        lock(&self.state).option = option;
     }
 
     /// What lies up to and including `id` is no longer to be delivered; scanners that need it go to the backend.
@@ -115,7 +123,10 @@ impl Cache {
             .blocks
             .partition_point(|block| block.records.last().is_some_and(|last| last.id <= id));
         // The newest record is never truncated, so one block stays.
-        let dropped: Vec<_> = state.blocks.drain(..whole).collect();
+        let evicted = Evicted {
+            truncated: state.blocks.drain(..whole).collect(),
+            ..Evicted::default()
+        };
         let kept = state.blocks.front().and_then(|block| {
             block
                 .records
@@ -126,17 +137,20 @@ impl Cache {
         });
         state.floor = state.floor.max(kept);
         drop(state);
-        drop(dropped);
+        evicted.count();
     }
 
     /// Forgets everything: what comes next is not known to carry on. Scanners go back to the backend.
     pub(crate) fn reset(&self) {
         let mut state = lock(&self.state);
-        let blocks = std::mem::take(&mut state.blocks);
+        let evicted = Evicted {
+            reset: std::mem::take(&mut state.blocks),
+            ..Evicted::default()
+        };
         state.next = None;
         let waiting = state.wake();
         drop(state);
-        drop(blocks);
+        evicted.count();
         waiting.into_iter().for_each(|signal| signal.set());
     }
 
@@ -146,6 +160,7 @@ impl Cache {
         state.ended.get_or_insert(error);
         let waiting = state.wake();
         drop(state);
+        self.gauges.end();
         waiting.into_iter().for_each(|signal| signal.set());
     }
 
@@ -192,6 +207,12 @@ impl Cache {
         )
     }
 
+    /// Nothing comes any more, and nobody is to read what is here.
+    pub(crate) fn retire(&self) {
+        self.reset();
+        self.gauges.end();
+    }
+
     /// Bytes in memory, those that slow scanners hold included.
     pub(crate) fn live_bytes(&self) -> usize {
         self.live_bytes.load(Ordering::Relaxed)
@@ -230,21 +251,38 @@ impl Cache {
             .map(Found::Here)
     }
 
-    fn evict(&self, state: &mut State, now: Instant) -> Vec<Arc<Block>> {
-        let mut evicted = Vec::new();
+    /// Takes out what is too old or too much; the last block stays.
+    fn evict(&self, state: &mut State, now: Instant) -> Evicted {
+        let mut evicted = Evicted::default();
         let mut held = self.live_bytes();
         while state.blocks.len() > 1 {
             let Some(first) = state.blocks.front() else {
                 break;
             };
-            let too_old = now.saturating_duration_since(first.since) >= self.option.keep;
-            if !too_old && held <= self.option.capacity_bytes {
+            let too_old = now.saturating_duration_since(first.since) >= state.option.keep;
+            if !too_old && held <= state.option.capacity_bytes {
                 break;
             }
             held = held.saturating_sub(first.bytes);
-            evicted.extend(state.blocks.pop_front());
+            let gone = state.blocks.pop_front();
+            match too_old {
+                true => evicted.by_age.extend(gone),
+                false => evicted.by_size.extend(gone),
+            }
         }
         evicted
+    }
+}
+
+impl Watched for Cache {
+    /// Drops what is too old, though nothing comes in, and shows how full it is.
+    fn look(&self, now: Instant) {
+        let mut state = lock(&self.state);
+        let evicted = self.evict(&mut state, now);
+        let shown = CacheGauges::numbers(&state);
+        drop(state);
+        evicted.count();
+        self.gauges.set(shown, self.live_bytes());
     }
 }
 

@@ -93,6 +93,11 @@ impl Reader {
         block.records.get(at..).unwrap_or_default()
     }
 
+    /// The seq of the next record.
+    pub(crate) fn place(&self) -> Seq {
+        self.next
+    }
+
     /// Moves behind so many of them.
     pub(crate) fn advance(&mut self, records: usize) {
         self.next = Seq::new(self.next.get() + records as u64);

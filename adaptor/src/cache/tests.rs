@@ -1,7 +1,7 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
-use walx_core::{BackendName, Header, Kind, Message, Owner, Record, Term};
+use walx_core::{BackendName, ChannelName, Header, Kind, Message, Owner, Record, Term};
 use walx_utility::clock;
 
 use super::*;
@@ -22,7 +22,9 @@ fn records(seqs: std::ops::Range<u64>) -> Vec<StoredRecord> {
 
 fn cache(capacity_bytes: usize, keep: Duration) -> Arc<Cache> {
     let tail = Tail::new(Lsn::ZERO, None, Tick::ZERO);
+    let channel = ChannelInfo::read_only(ChannelName::new("orders").unwrap());
     Cache::new(
+        &channel,
         CacheOption::new(capacity_bytes, keep),
         Some(Seq::ZERO),
         tail,
@@ -71,10 +73,10 @@ async fn entries_older_than_the_keep_are_swept_but_the_last_block_stays() {
     cache.publish(records(0..10), clock::now());
     cache.publish(records(10..20), clock::now());
     clock::sleep(Duration::from_secs(29)).await;
-    cache.sweep(clock::now());
+    cache.look(clock::now());
     assert_eq!(cache.range(), Some((Seq::new(0), Seq::new(20))));
     clock::sleep(Duration::from_secs(2)).await;
-    cache.sweep(clock::now());
+    cache.look(clock::now());
     assert_eq!(cache.range(), Some((Seq::new(10), Seq::new(20))));
 }
 

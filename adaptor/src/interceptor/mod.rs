@@ -1,17 +1,9 @@
-//! The hooks that every wal has.
+//! What is told of every append and entry. The hooks that users add come after; these need no call a message.
 
 mod metrics;
 mod tracing;
 
-use std::sync::Arc;
-
-use walx_core::Interceptor;
-
-/// The built-in hooks, outermost, then the user's.
-pub(crate) fn stack(user: &[Arc<dyn Interceptor>]) -> Arc<[Arc<dyn Interceptor>]> {
-    let built_in: [Arc<dyn Interceptor>; 2] = [
-        Arc::new(metrics::Metrics::new()),
-        Arc::new(tracing::Tracing),
-    ];
-    built_in.into_iter().chain(user.iter().cloned()).collect()
-}
+pub(crate) use self::metrics::{
+    AppendMetrics, ScanMetrics, StageTimes, append_failed, backend_failed, outcome,
+};
+pub(crate) use self::tracing::{append_span, appended, gap_met, not_appended, scan_span, wal_span};

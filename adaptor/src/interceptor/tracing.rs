@@ -1,31 +1,45 @@
-//! Tells each append and gap to `tracing`: appends at trace level, failures and gaps as warnings.
+//! Tells wals, appends and scans to `tracing`: spans, each append at trace level, failures and gaps as warnings. Where
+//! nobody listens a call costs one atomic load.
 
-use tracing::{trace, warn};
-use walx_core::{AppendContext, Entry, Interceptor, Place, Result, ScanContext};
+use std::time::Duration;
 
-pub(crate) struct Tracing;
+use tracing::{Span, debug_span, field, info_span, trace, trace_span, warn};
+use walx_core::{BackendName, ChannelName, Error, Gap, Owner, Place, Position};
 
-impl Interceptor for Tracing {
-    fn name(&self) -> &'static str {
-        "tracing"
+/// A wal from its open to its close: its tasks run in it.
+pub(crate) fn wal_span(channel: &ChannelName, owner: Option<Owner>, backend: BackendName) -> Span {
+    // It outlives whatever its caller is doing.
+    let span = info_span!(parent: None, "wal", %channel, owner = field::Empty, %backend);
+    if let Some(owner) = owner {
+        span.record("owner", field::display(owner));
     }
+    span
+}
 
-    fn after(&self, context: &AppendContext<'_>, result: &Result<Place>) {
-        let (channel, owner, elapsed_us) =
-            (&context.channel.name, context.owner, context.elapsed_us);
-        match result {
-            Ok(place) => {
-                let (lsn, bytes) = (place.lsn.get(), context.bytes);
-                trace!(%channel, %owner, lsn, bytes, elapsed_us, "appended");
-            }
-            Err(error) => warn!(%channel, %owner, elapsed_us, %error, "not appended"),
-        }
-    }
+/// An append from its call to its outcome, inside of whatever its caller is doing. Its lsn is filled in once it has
+/// its place.
+pub(crate) fn append_span(channel: &ChannelName, owner: Owner) -> Span {
+    trace_span!("append", %channel, %owner, lsn = field::Empty)
+}
 
-    fn scan(&self, context: &ScanContext<'_>, entry: &mut Entry) -> Result<()> {
-        if let Entry::Gap(gap) = entry {
-            warn!(channel = %context.channel.name, %gap, "a hole in the log");
-        }
-        Ok(())
-    }
+/// A scan from its start to its end, inside of whatever its caller is doing.
+pub(crate) fn scan_span(channel: &ChannelName, position: &Position) -> Span {
+    debug_span!("scan", %channel, ?position)
+}
+
+pub(crate) fn appended(channel: &ChannelName, place: &Place, bytes: usize, elapsed: Duration) {
+    let (owner, lsn) = (place.owner, place.lsn.get());
+    trace!(%channel, %owner, lsn, bytes, elapsed_us = micros(elapsed), "appended");
+}
+
+pub(crate) fn not_appended(channel: &ChannelName, owner: Owner, elapsed: Duration, error: &Error) {
+    warn!(%channel, %owner, elapsed_us = micros(elapsed), %error, "not appended");
+}
+
+pub(crate) fn gap_met(channel: &ChannelName, gap: &Gap) {
+    warn!(%channel, %gap, "a hole in the log");
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

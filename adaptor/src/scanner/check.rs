@@ -56,6 +56,11 @@ impl Check {
         self
     }
 
+    /// The lsn that comes next, where it is known.
+    pub(super) fn next_lsn(&self) -> Option<Lsn> {
+        self.next_lsn
+    }
+
     /// The backend said that there is a hole before the next record.
     pub(super) fn expect_hole(&mut self, reason: GapReason, detail: String) {
         self.hole.get_or_insert((reason, detail));

@@ -25,7 +25,7 @@ impl Confirmed {
         backend: &dyn RoWalImpls,
         option: &ScanOption,
     ) -> Result<Self> {
-        if matches!(log.role, Role::Owner) {
+        if matches!(log.role, Role::Owner { .. }) {
             let (tail, next) = log.cache.confirmed();
             return Ok(Self {
                 newest: tail.id,

@@ -9,6 +9,7 @@ use super::ScannerAdaptor;
 use super::check::Seen;
 use super::range::{goes_on, starts_behind};
 use super::source::Source;
+use crate::interceptor::gap_met;
 
 impl ScannerAdaptor {
     /// Checks a record, and delivers it if it is wanted; `true` where the scan ends with it.
@@ -73,7 +74,17 @@ impl ScannerAdaptor {
     pub(super) fn push(&mut self, mut entry: Entry, out: &mut Vec<Entry>) {
         match self.parts.log.hook(&mut entry) {
             Ok(()) => {
-                self.filled_bytes += entry.message().map_or(0, |it| it.message.bytes());
+                match &entry {
+                    Entry::Message(placed) => {
+                        self.filled_messages += 1;
+                        self.filled_bytes += placed.message.bytes();
+                    }
+                    Entry::Gap(gap) => {
+                        gap_met(&self.parts.log.channel.name, gap);
+                        self.parts.log.metrics.gap(gap);
+                    }
+                    _ => {}
+                }
                 out.push(entry);
             }
             Err(error) => self.fail(error),
@@ -89,7 +100,7 @@ impl ScannerAdaptor {
 
     /// Frees everything but what is ready.
     pub(super) fn end(&mut self) {
-        self.parts.source = Source::Ended;
+        self.go_to(Source::Ended);
         self.parts.pending = VecDeque::new();
         self.parts.follow = None;
     }

@@ -3,9 +3,11 @@
 mod check;
 mod confirmed;
 mod deliver;
+mod joined;
 mod log;
 mod range;
 mod read;
+mod resume;
 mod source;
 mod start;
 
@@ -15,20 +17,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
+use tracing::Span;
 use walx_core::{
-    ChannelName, Entry, Error, LostPolicy, MessageId, PlacedMessage, Result, ResumeToken, ScanMode,
-    Scanner, Stream, VirtualChannel,
+    ChannelName, Entry, Error, Gap, LostPolicy, Lsn, MessageId, PlacedMessage, Result, ResumeToken,
+    ScanMode, Scanner, Stream, VirtualChannel,
 };
 use walx_impls::{ScanOptions, Scanned, Start};
 use walx_utility::backoff::Backoff;
-use walx_utility::signal::Signal;
 
 use self::check::Check;
+use self::joined::Joined;
 pub(crate) use self::log::Log;
 use self::range::{From, Until};
 use self::source::Source;
 pub(crate) use self::start::{check_ids, start};
-use crate::fetch::{Fetcher, pauses};
+use crate::fetch::{Follow, pauses};
 
 /// Entries that the stream fetches at a time.
 const STREAM_BATCH: usize = 256;
@@ -48,8 +51,12 @@ pub(crate) struct ScannerAdaptor {
     turn: usize,
     /// Bytes of the entries that are being handed out.
     filled_bytes: usize,
-    /// Set when the wal ends.
-    ending: Arc<Signal>,
+    /// Messages of the entries that are being handed out.
+    filled_messages: u64,
+    /// From where it is known to read.
+    shown: Option<ScanMode>,
+    joined: Arc<Joined>,
+    span: Span,
 }
 
 /// What a scan is made of.
@@ -73,13 +80,14 @@ struct Parts {
     virtual_channel: Option<VirtualChannel>,
     options: ScanOptions,
     /// Keeps a reader's cache fed.
-    follow: Option<Arc<Fetcher>>,
+    follow: Option<Arc<Follow>>,
 }
 
 impl ScannerAdaptor {
-    fn new(parts: Parts) -> Self {
-        let ending = parts.log.join();
-        Self {
+    /// A scanner whose first message has this lsn, where that is known.
+    fn new(parts: Parts, first: Lsn, span: Span) -> Self {
+        let joined = parts.log.join(Joined::starting(first));
+        let mut this = Self {
             parts,
             ready: VecDeque::new(),
             failed: None,
@@ -88,13 +96,18 @@ impl ScannerAdaptor {
             lost: false,
             turn: 0,
             filled_bytes: 0,
-            ending,
-        }
+            filled_messages: 0,
+            shown: None,
+            joined,
+            span,
+        };
+        this.show_mode();
+        this
     }
 
     /// A scan of nothing.
     fn ended(log: &Arc<Log>) -> Self {
-        Self::new(Parts {
+        let parts = Parts {
             log: Arc::clone(log),
             source: Source::Ended,
             pending: VecDeque::new(),
@@ -112,13 +125,44 @@ impl ScannerAdaptor {
             virtual_channel: None,
             options: ScanOptions::default(),
             follow: None,
-        })
+        };
+        Self::new(parts, Lsn::ZERO, Span::none())
+    }
+
+    /// Tells from where it reads.
+    fn show_mode(&mut self) {
+        let now = match self.parts.source {
+            Source::Cache(_) => Some(ScanMode::Tailing),
+            Source::Opening(_) | Source::Backend(_) => Some(ScanMode::CatchUp),
+            Source::Ended => None,
+        };
+        if now != self.shown {
+            self.joined.show_mode(now);
+            self.parts.log.metrics.moved(self.shown, now);
+            self.shown = now;
+        }
+    }
+
+    /// Tells a hole before everything else.
+    fn telling(mut self, gap: Option<Gap>) -> Self {
+        let mut out = Vec::new();
+        if let Some(gap) = gap {
+            self.push(Entry::Gap(gap), &mut out);
+        }
+        self.ready = out.into();
+        self
     }
 
     fn note(&mut self, last: Option<&PlacedMessage>) {
         if let Some(placed) = last {
             self.token = Some(placed.token());
         }
+    }
+}
+
+impl Drop for ScannerAdaptor {
+    fn drop(&mut self) {
+        self.parts.log.metrics.moved(self.shown, None);
     }
 }
 

@@ -3,8 +3,10 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use metrics::counter;
 use walx_core::{Entry, Error, GapReason, Result, Seq, Status};
 use walx_impls::{Scanned, Start, StoredRecord};
+use walx_utility::metric;
 
 use super::ScannerAdaptor;
 use super::deliver::unreadable;
@@ -26,8 +28,30 @@ impl ScannerAdaptor {
         max: usize,
         out: &mut Vec<Entry>,
     ) -> Poll<Result<()>> {
-        self.filled_bytes = 0;
+        (self.filled_bytes, self.filled_messages) = (0, 0);
         self.turn = 0;
+        let span = self.span.clone();
+        let filled = span.in_scope(|| self.fill(context, max, out));
+        let delivered = out.iter().rev().find_map(Entry::message);
+        let delivered = delivered.map(|placed| placed.place.lsn);
+        self.joined
+            .show_place(delivered, self.parts.check.next_lsn());
+        if self.filled_messages > 0 {
+            let bytes = self.filled_bytes as u64;
+            self.parts
+                .log
+                .metrics
+                .delivered(self.filled_messages, bytes);
+        }
+        filled
+    }
+
+    fn fill(
+        &mut self,
+        context: &mut Context<'_>,
+        max: usize,
+        out: &mut Vec<Entry>,
+    ) -> Poll<Result<()>> {
         while self.turn < RECORDS_A_TURN {
             self.turn += 1;
             if let Some(error) = self.failed.take_if(|_| out.is_empty()) {
@@ -71,6 +95,13 @@ impl ScannerAdaptor {
         out: &mut Vec<Entry>,
     ) -> Poll<Result<()>> {
         if let Source::Cache(reader) = &mut self.parts.source {
+            // The owner's cache tells its end itself; that of readers goes on without this wal.
+            if matches!(self.parts.log.role, Role::Reader { .. })
+                && self.joined.ending.poll_take(context).is_ready() | self.parts.log.is_ended()
+                && self.parts.log.has_delivered(reader.place())
+            {
+                return Poll::Ready(Err(closed()));
+            }
             return match reader.poll_fetch(context) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Fetch::Ready) => {
@@ -81,12 +112,13 @@ impl ScannerAdaptor {
                 Poll::Ready(Fetch::Ended(error)) => Poll::Ready(Err(error)),
             };
         }
-        let ending = self.ending.poll_take(context);
+        let ending = self.joined.ending.poll_take(context);
         if ending.is_ready() || self.parts.log.is_ended() {
             return Poll::Ready(Err(closed()));
         }
+        self.keep_following()?;
         if let Some(reader) = self.parts.check.expected.and_then(|next| self.attach(next)) {
-            self.parts.source = Source::Cache(reader);
+            self.go_to(Source::Cache(reader));
             return Poll::Ready(Ok(()));
         }
         match &mut self.parts.source {
@@ -128,7 +160,9 @@ impl ScannerAdaptor {
         }
         reader.advance(taken);
         self.turn += taken;
-        if !ended {
+        if ended {
+            self.show_mode();
+        } else {
             self.parts.source = Source::Cache(reader);
         }
     }
@@ -183,15 +217,28 @@ impl ScannerAdaptor {
             return false;
         };
         self.parts.pending.clear();
-        self.parts.source = Source::Cache(reader);
+        self.go_to(Source::Cache(reader));
         true
+    }
+
+    /// Sees to it that the readers' cache is fed again where its feed has ended, perhaps with its runtime.
+    fn keep_following(&mut self) -> Result<()> {
+        if self.parts.follow.as_ref().is_some_and(|it| it.has_ended()) {
+            self.parts.follow = self.parts.log.follow()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn go_to(&mut self, source: Source) {
+        self.parts.source = source;
+        self.show_mode();
     }
 
     /// A place in the cache, where the scan may read from it.
     fn attach(&self, next: Seq) -> Option<Reader> {
         let log = &self.parts.log;
         // The cache of a reader has no Barriers, so a scan that ends at one would not see its end there.
-        let may = matches!(log.role, Role::Owner) || self.parts.follow.is_some();
+        let may = matches!(log.role, Role::Owner { .. }) || self.parts.follow.is_some();
         may.then(|| Reader::attach(&log.cache, next)).flatten()
     }
 
@@ -210,7 +257,7 @@ impl ScannerAdaptor {
             self.open(Start::Earliest, pause)
         } else if error.status() == Status::Temporary {
             let pause = self.pauses.pause();
-            metrics::counter!("walx_scan_retry_total", "reader" => "own").increment(1);
+            counter!(metric::SCAN_RETRY_TOTAL, "reader" => "own").increment(1);
             tracing::warn!(channel = %self.parts.log.channel.name, %error, ?pause, "reading again after a pause");
             self.reopen(pause)
         } else {
@@ -232,7 +279,8 @@ impl ScannerAdaptor {
         self.parts.pending.clear();
         self.parts.proved = !self.parts.strict || self.parts.check.expected.is_some();
         let options = self.parts.options.clone();
-        self.parts.source = Source::open(backend, start, options, !self.parts.proved, pause);
+        let strict = !self.parts.proved;
+        self.go_to(Source::open(backend, start, options, strict, pause));
         Ok(())
     }
 }

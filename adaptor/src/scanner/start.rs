@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use walx_core::{
-    BackendName, End, Error, ErrorKind, GapReason, LostPolicy, Lsn, MessageId, Position, Result,
-    ResumeToken, ScanOption, Scanner, Seq, Tick,
+    BackendName, End, Error, ErrorKind, Gap, GapReason, LostPolicy, Lsn, MessageId, Position,
+    Result, ResumeToken, ScanOption, Scanner, Seq, Tick,
 };
 use walx_impls::{Mark, RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start};
 
@@ -15,9 +15,11 @@ use super::confirmed::Confirmed;
 use super::deliver::unreadable;
 use super::log::{Log, Role};
 use super::range::{From, Until, goes_on, starts_behind};
+use super::resume::{Resumed, resume};
 use super::source::{Opened, Source, open};
 use super::{Parts, ScannerAdaptor};
 use crate::cache::{Found, Reader};
+use crate::interceptor::scan_span;
 use crate::look::next_batch;
 
 /// Starts a scanner: at once in the cache where the position is there, else in the backend.
@@ -39,9 +41,15 @@ pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn 
             ));
         }
     };
-    let plan = plan(log, &option, tail)?;
+    let (plan, gap) = match option.from {
+        Position::Resume(token) => {
+            let resumed = resume(token, tail.newest, backend.as_ref(), option.on_lost).await?;
+            by_token(token, resumed)
+        }
+        _ => (plan(log, &option, tail)?, None),
+    };
     if until.tail.is_some() && plan.is_behind(tail) {
-        return Ok(Box::new(ScannerAdaptor::ended(log)));
+        return Ok(Box::new(ScannerAdaptor::ended(log).telling(gap)));
     }
     let follow = if option.until.is_none() {
         log.follow()?
@@ -54,7 +62,9 @@ pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn 
         _ => None,
     };
     // Only the owner's cache knows of truncations.
-    let cached = plan.cached.filter(|_| matches!(log.role, Role::Owner));
+    let cached = plan
+        .cached
+        .filter(|_| matches!(log.role, Role::Owner { .. }));
     let reader = cached.and_then(|found| Reader::attach(&log.cache, found.seq()));
     // A start beyond the tail stands before records that it does not want, so its first seq is not known yet.
     let expected = match cached {
@@ -94,7 +104,14 @@ pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn 
             Source::Backend(scanner)
         }
     };
-    Ok(Box::new(ScannerAdaptor::new(Parts {
+    // A scan from the tail has nothing before it; of other ones it is known once they have read.
+    let first = match (option.from, plan.from) {
+        (Position::Latest, _) => Lsn::new(u64::MAX),
+        (_, From::Lsn(lsn)) => lsn,
+        _ => Lsn::ZERO,
+    };
+    let span = scan_span(&log.channel.name, &option.from);
+    let parts = Parts {
         log: Arc::clone(log),
         source,
         pending,
@@ -109,7 +126,10 @@ pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn 
         virtual_channel: option.virtual_channel,
         options,
         follow,
-    })))
+    };
+    Ok(Box::new(
+        ScannerAdaptor::new(parts, first, span).telling(gap),
+    ))
 }
 
 /// Where to read from.
@@ -178,7 +198,6 @@ fn plan(log: &Log, option: &ScanOption, tail: Confirmed) -> Result<Plan> {
             lenient: true,
             ..by_lsn(log, Lsn::new(tail.lsn.get().saturating_sub(messages)), tail)
         },
-        Position::Resume(token) => resume(token),
         _ => return Err(unreadable("this version does not know the scan's position")),
     })
 }
@@ -203,17 +222,24 @@ fn by_tick(log: &Log, tick: Tick, tail: Confirmed) -> Plan {
 
 /// Where a reader starts whose start lies beyond the tail: a backend need not find a record near that.
 fn beyond(log: &Log, tail: Confirmed, is_beyond: bool) -> Option<Start> {
-    let reader = matches!(log.role, Role::Reader(_));
+    let reader = matches!(log.role, Role::Reader { .. });
     tail.newest
         .filter(|_| reader && is_beyond)
         .map(Start::After)
 }
 
-fn resume(token: ResumeToken) -> Plan {
-    Plan {
-        cached: Some(Found::Here(token.last().next())),
-        check: Check::resumed(token.id(), token.last()),
-        ..Plan::new(Start::After(token.id()))
+/// Where a token leads, and what is told before.
+fn by_token(token: ResumeToken, resumed: Resumed) -> (Plan, Option<Gap>) {
+    match resumed {
+        Resumed::Behind => {
+            let plan = Plan {
+                cached: Some(Found::Here(token.last().next())),
+                check: Check::resumed(token.id(), token.last()),
+                ..Plan::new(Start::After(token.id()))
+            };
+            (plan, None)
+        }
+        Resumed::Elsewhere { start, gap } => (Plan::new(start), Some(*gap)),
     }
 }
 

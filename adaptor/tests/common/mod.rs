@@ -6,6 +6,9 @@
 )]
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
+pub mod counting;
+pub mod listen;
+
 use std::sync::Arc;
 use std::time::Duration;
 

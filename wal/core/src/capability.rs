@@ -92,6 +92,20 @@ pub enum Fence {
     None,
 }
 
+impl Fence {
+    /// What it means, for people.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Native => "the backend refuses older owners by itself",
+            Self::Lock => "a lock; a live owner can't be pushed out",
+            Self::ReadBack => "owners read their records back before they acknowledge",
+            Self::None => {
+                "nothing keeps an older owner from appending, so nobody may own it: configure a fence"
+            }
+        }
+    }
+}
+
 /// What truncation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -102,6 +116,17 @@ pub enum Truncation {
     BySegment,
     /// The backend has leave to drop, and may keep.
     Permission,
+}
+
+impl Truncation {
+    /// What it means, for people.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Exact => "drops exactly what it is told to",
+            Self::BySegment => "at once for readers; space comes back by whole segments",
+            Self::Permission => "only gives the backend leave to drop",
+        }
+    }
 }
 
 /// When an append is acknowledged, and so what an acknowledged one survives.
@@ -118,6 +143,23 @@ pub enum Durability {
     Synced,
     /// Stored by several machines.
     Replicated,
+}
+
+impl Durability {
+    /// What it means, for people.
+    pub fn in_words(self) -> String {
+        match self {
+            Self::None => "none: records end with the process".to_owned(),
+            Self::OperatingSystem => {
+                "acknowledged appends survive the process, not the machine".to_owned()
+            }
+            Self::Interval(every) => format!(
+                "acknowledged appends survive the process; the machine but for the last {every:?}"
+            ),
+            Self::Synced => "acknowledged appends survive the end of the machine".to_owned(),
+            Self::Replicated => "acknowledged appends are on several machines".to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for Durability {

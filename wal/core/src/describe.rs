@@ -1,4 +1,4 @@
-use crate::{Bounds, Capability, ChannelName, Lsn, Owner, ScanMode, Tail};
+use crate::{Bounds, Capability, ChannelName, Lsn, MessageId, Owner, ScanMode, Tail};
 
 /// What is known of a channel at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,9 @@ pub struct Description {
     pub earliest: Option<Lsn>,
     /// The end of the log.
     pub tail: Tail,
+    /// The newest record that a truncation can drop; what lies behind it stays, so that the numbering survives. `None`
+    /// where nothing can be dropped.
+    pub last_droppable: Option<MessageId>,
     /// The last owner; `None` where nobody ever owned the channel.
     pub owner: Option<LastOwner>,
     /// What it takes in the store.
@@ -33,6 +36,7 @@ impl Description {
             bounds: Bounds::default(),
             earliest: None,
             tail,
+            last_droppable: None,
             owner: None,
             usage: Usage::default(),
             processes: Vec::new(),
@@ -103,7 +107,7 @@ pub struct ScannerInfo {
     pub mode: ScanMode,
     /// The last message that it delivered; `None` before the first.
     pub lsn: Option<Lsn>,
-    /// How many lsns lie between that one and the tail.
+    /// How many lsns lie between what it has read and the tail; a filter may have kept some of them back.
     pub lag: u64,
 }
 

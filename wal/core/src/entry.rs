@@ -47,7 +47,7 @@ impl PlacedMessage {
 
     /// The token from which a later scan goes on right behind this message.
     pub const fn token(&self) -> ResumeToken {
-        ResumeToken::new(self.place.id, self.seq, self.oldest_open)
+        ResumeToken::new(self.place, self.seq, self.oldest_open)
     }
 }
 

@@ -24,7 +24,7 @@ pub enum ErrorKind {
     InvalidInput,
     /// The message is larger than the backend's largest record.
     TooLarge,
-    /// A limit of memory or rate is reached. Nothing was written; call again after the time given.
+    /// A limit of memory is reached. Nothing was written; call again after the time given.
     Overloaded {
         /// When a new try makes sense.
         retry_after: Duration,

@@ -24,7 +24,7 @@ pub struct Message {
     pub properties: Properties,
     /// The logical stream it belongs to; none = meant for all of them.
     pub virtual_channel: Option<VirtualChannel>,
-    /// A key under which a repeated append is recognised: at most 256 bytes.
+    /// A key that names the message, at most 256 bytes. It is stored with it; this version compares no keys.
     pub idempotency_key: Option<Bytes>,
 }
 
@@ -54,7 +54,7 @@ impl Message {
         self
     }
 
-    /// Names the message, so that a repeated append can be recognised.
+    /// Names the message; see [`idempotency_key`](Self::idempotency_key).
     #[must_use]
     pub fn with_idempotency_key(mut self, key: impl Into<Bytes>) -> Self {
         self.idempotency_key = Some(key.into());

@@ -19,12 +19,16 @@ pub struct OpenOption {
     pub take_over: bool,
     /// Bytes of appends that may be on their way; later ones wait. 64 MiB by default.
     pub max_in_flight_bytes: usize,
-    /// The write-ahead cache.
+    /// The write-ahead cache. Read-only wals of a channel in one process share one, as large as the largest of them asks
+    /// for.
     pub cache: CacheOption,
     /// How far the log's last tick may be ahead of the clock; further is an error. 1 minute by default.
     pub max_clock_ahead: Duration,
     /// How long `close` waits for appends on their way; then they get `OutcomeUnknown`. 3 s by default.
     pub close_timeout: Duration,
+    /// From when on an append is slow, from its call to its acknowledgement: it is logged with the time of each of its
+    /// stages. None = never. 1 s by default.
+    pub slow_append: Option<Duration>,
     /// Where ticks come from; none = the wall clock.
     pub tick_source: Option<Arc<dyn TickSource>>,
     /// Whether closing this wal closes the whole store that it was opened through. `walx::open` sets it.
@@ -44,6 +48,7 @@ impl OpenOption {
             cache: CacheOption::default(),
             max_clock_ahead: Duration::from_secs(60),
             close_timeout: Duration::from_secs(3),
+            slow_append: Some(Duration::from_secs(1)),
             tick_source: None,
             close_store: false,
             interceptors: Vec::new(),
@@ -89,6 +94,13 @@ impl OpenOption {
     #[must_use]
     pub fn with_close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
+        self
+    }
+
+    /// Sets from when on an append is slow and is logged; none = never.
+    #[must_use]
+    pub fn with_slow_append(mut self, threshold: impl Into<Option<Duration>>) -> Self {
+        self.slow_append = threshold.into();
         self
     }
 

@@ -126,7 +126,7 @@ pub struct Header {
     pub transaction: Option<TransactionContext>,
     /// The seq of the oldest transaction that was open when it was written: resume reads from there.
     pub oldest_open: Option<Seq>,
-    /// The key under which a repetition is recognised.
+    /// The key that names the message; see [`Message::idempotency_key`](crate::Message::idempotency_key).
     pub idempotency_key: Option<Bytes>,
     /// Its place in a larger message.
     pub chunk: Option<Chunk>,

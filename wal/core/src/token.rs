@@ -1,25 +1,30 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Error, ErrorKind, MessageId, Result, Seq};
+use crate::{Error, ErrorKind, MessageId, Owner, Place, Result, Seq, Term, Tick};
 
 /// From where a scan goes on exactly once: right behind the message that it was taken from.
 ///
-/// Its text is opaque: store it, parse it back, nothing else. It names the backend, the id, the seq of the last
-/// message delivered and of the oldest transaction open there.
+/// Its text is opaque: store it, parse it back, nothing else. It names the place of the last message delivered, its
+/// seq, and that of the oldest transaction open there. A scan that begins with it proves by the tick and the owner that
+/// the log still has that very message there: one that went back, as a restored copy does, is told and not skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResumeToken {
     id: MessageId,
     last: Seq,
+    tick: Tick,
+    owner: Owner,
     oldest_open: Option<Seq>,
 }
 
 impl ResumeToken {
-    /// A token from its parts; scanners make these.
-    pub const fn new(id: MessageId, last: Seq, oldest_open: Option<Seq>) -> Self {
+    /// The token of a message at its place; scanners make these.
+    pub const fn new(place: Place, last: Seq, oldest_open: Option<Seq>) -> Self {
         Self {
-            id,
+            id: place.id,
             last,
+            tick: place.tick,
+            owner: place.owner,
             oldest_open,
         }
     }
@@ -34,6 +39,16 @@ impl ResumeToken {
         self.last
     }
 
+    /// Its tick.
+    pub const fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// Who wrote it.
+    pub const fn owner(&self) -> Owner {
+        self.owner
+    }
+
     /// The seq of the oldest transaction that was open there.
     pub const fn oldest_open(&self) -> Option<Seq> {
         self.oldest_open
@@ -42,7 +57,11 @@ impl ResumeToken {
 
 impl fmt::Display for ResumeToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "w1~{}~{}~", self.id, self.last)?;
+        write!(
+            f,
+            "w1~{}~{}~{}~{}~",
+            self.id, self.last, self.tick, self.owner
+        )?;
         match self.oldest_open {
             Some(seq) => fmt::Display::fmt(&seq, f),
             None => f.write_str("-"),
@@ -62,8 +81,8 @@ impl FromStr for ResumeToken {
                 ),
             )
         };
-        let number = |text: &str| text.parse().map(Seq::new).map_err(|_| wrong());
-        let [version, id, last, oldest] = text
+        let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
+        let [version, id, last, tick, owner, oldest] = text
             .split('~')
             .collect::<Vec<_>>()
             .try_into()
@@ -71,16 +90,19 @@ impl FromStr for ResumeToken {
         if version != "w1" {
             return Err(wrong());
         }
-        let oldest_open = if oldest == "-" {
-            None
-        } else {
-            Some(number(oldest)?)
-        };
-        Ok(Self::new(
-            id.parse().map_err(|_| wrong())?,
-            number(last)?,
-            oldest_open,
-        ))
+        let (term, incarnation) = owner.split_once('.').ok_or_else(wrong)?;
+        let mut owner = Owner::new(Term::new(number(term)?));
+        owner.incarnation = incarnation.parse().map_err(|_| wrong())?;
+        Ok(Self {
+            id: id.parse().map_err(|_| wrong())?,
+            last: Seq::new(number(last)?),
+            tick: Tick::new(number(tick)?),
+            owner,
+            oldest_open: match oldest {
+                "-" => None,
+                seq => Some(Seq::new(number(seq)?)),
+            },
+        })
     }
 }
 
@@ -89,13 +111,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::BackendName;
+    use crate::{BackendName, Lsn};
 
     proptest! {
         #[test]
-        fn text_form_parses_back(bytes in prop::collection::vec(any::<u8>(), 1..=32), last: u64, oldest: Option<u64>) {
+        fn text_form_parses_back(
+            bytes in prop::collection::vec(any::<u8>(), 1..=32),
+            last: u64,
+            tick: u64,
+            term: u64,
+            incarnation: u32,
+            oldest: Option<u64>,
+        ) {
             let id = MessageId::new(BackendName::constant("pulsar"), &bytes).unwrap();
-            let token = ResumeToken::new(id, Seq::new(last), oldest.map(Seq::new));
+            let owner = Owner { term: Term::new(term), incarnation };
+            let place = Place::new(id, Lsn::ZERO, Tick::new(tick), owner);
+            let token = ResumeToken::new(place, Seq::new(last), oldest.map(Seq::new));
             prop_assert_eq!(token.to_string().parse::<ResumeToken>().unwrap(), token);
         }
     }
@@ -105,11 +136,12 @@ mod tests {
         for text in [
             "",
             "w1",
-            "w2~file:00~1~-",
-            "w1~file:00~1",
-            "w1~file:00~x~-",
-            "w1~file:00~1~-~",
-            "w1~:~1~-",
+            "w2~file:00~1~2~3.0~-",
+            "w1~file:00~1~2~3.0",
+            "w1~file:00~x~2~3.0~-",
+            "w1~file:00~1~2~3~-",
+            "w1~file:00~1~2~3.0~-~",
+            "w1~:~1~2~3.0~-",
         ] {
             assert!(text.parse::<ResumeToken>().is_err(), "{text:?}");
         }

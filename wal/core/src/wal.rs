@@ -83,7 +83,8 @@ pub trait Wal: RoWal {
     ///
     /// # Errors
     /// `TooLarge`, `InvalidInput`, `Closed`, `Unavailable` and what a hook refuses with: nothing was written.
-    /// `Fenced`: another owner has the channel. `OutcomeUnknown`: it may have been written, walx won't write it any
+    /// `Fenced`: another owner has the channel; one that was on its way may lie before that owner's first record, as
+    /// its log tells. `OutcomeUnknown`: it may have been written, walx won't write it any
     /// more. `NotWritten`: an append before it failed; safe to append again.
     fn append(&self, message: Message) -> Append;
 

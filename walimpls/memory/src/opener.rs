@@ -118,6 +118,10 @@ impl OpenerImpls for MemoryOpener {
         Ok(names)
     }
 
+    fn identity(&self) -> Option<String> {
+        Some(self.store.number().to_string())
+    }
+
     async fn close(&self) -> Result<()> {
         self.end();
         Ok(())

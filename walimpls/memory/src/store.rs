@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, Weak};
 
 use dashmap::DashMap;
@@ -13,11 +14,16 @@ use crate::{Faults, MemoryBuilder, MemoryConfig};
 /// The stores that openers share by name. A store takes its entry out when its last opener goes.
 static SHARED: LazyLock<DashMap<String, Weak<Channels>>> = LazyLock::new(DashMap::new);
 
+/// The number of the next store.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
 /// A store in memory. Clones are the same store; it lives as long as one of them or an opener does.
 #[derive(Clone)]
 pub struct MemoryStore(Arc<Channels>);
 
 struct Channels {
+    /// Tells it from the other stores of this process.
+    number: u64,
     name: Option<String>,
     logs: DashMap<ChannelName, Arc<Channel>>,
 }
@@ -31,10 +37,7 @@ pub(crate) struct Channel {
 impl MemoryStore {
     /// A store of its own.
     pub fn new() -> Self {
-        Self(Arc::new(Channels {
-            name: None,
-            logs: DashMap::new(),
-        }))
+        Self(Arc::new(Channels::new(None)))
     }
 
     /// The store of this name, which all openers of the process share.
@@ -43,10 +46,7 @@ impl MemoryStore {
         if let Some(channels) = entry.upgrade() {
             return Self(channels);
         }
-        let channels = Arc::new(Channels {
-            name: Some(name.to_owned()),
-            logs: DashMap::new(),
-        });
+        let channels = Arc::new(Channels::new(Some(name.to_owned())));
         *entry = Arc::downgrade(&channels);
         Self(channels)
     }
@@ -99,6 +99,11 @@ impl MemoryStore {
             })
     }
 
+    /// What tells it from the other stores of this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
+    }
+
     pub(crate) fn all(&self) -> Vec<Arc<Channel>> {
         self.0
             .logs
@@ -122,6 +127,16 @@ impl fmt::Debug for MemoryStore {
             self.0.name,
             self.0.logs.len()
         )
+    }
+}
+
+impl Channels {
+    fn new(name: Option<String>) -> Self {
+        Self {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            name,
+            logs: DashMap::new(),
+        }
     }
 }
 

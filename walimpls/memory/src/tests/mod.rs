@@ -326,3 +326,11 @@ async fn a_record_above_the_limit_is_refused_and_ends_the_handle() {
         Bounds::new(Some(at(0)), Some(at(0)))
     );
 }
+
+#[tokio::test]
+async fn openers_of_one_store_name_the_same_storage_and_those_of_two_don_t() {
+    let [one, other] = [MemoryStore::new(), MemoryStore::new()];
+    assert!(one.opener().identity().is_some());
+    assert_eq!(one.opener().identity(), one.clone().opener().identity());
+    assert_ne!(one.opener().identity(), other.opener().identity());
+}

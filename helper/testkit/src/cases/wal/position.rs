@@ -129,7 +129,7 @@ async fn a_position_beyond_the_tail_waits_for_it(context: Context) -> Outcome {
 async fn a_foreign_id_is_refused(context: Context) -> Outcome {
     let bed = Bed::new(&context).await?;
     let foreign = MessageId::from_u64(BackendName::constant("another"), 0);
-    let token: ResumeToken = format!("w1~{foreign}~0~-").parse()?;
+    let token: ResumeToken = format!("w1~{foreign}~0~0~1.0~-").parse()?;
     for from in [
         Position::At(foreign),
         Position::After(foreign),

@@ -1,0 +1,174 @@
+//! What the callers of decided appends get, and who else is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Span;
+use walx_core::{Error, ErrorKind, Lsn, MessageId, Place};
+use walx_impls::{Batch, Kind, Record, StoredRecord};
+use walx_utility::clock::Instant;
+
+use super::Writer;
+use super::order::Flight;
+use super::slot::Slot;
+use super::slow::SlowLog;
+use super::stages::Stages;
+use crate::interceptor;
+
+/// A decided append: where its caller waits, and what it gets.
+pub(super) struct Answer {
+    slot: Option<Arc<Slot>>,
+    stages: Stages,
+    span: Span,
+    outcome: Outcome,
+}
+
+/// A place for each record, with its bytes and kind; or why there is none, with the records.
+type Outcome = Result<Batch<(Place, usize, Kind)>, (Error, Batch<Record>)>;
+
+/// What was acknowledged together.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+}
+
+impl Answer {
+    /// The flight is durable at these places; its records go to the cache.
+    pub(super) fn durable(
+        flight: Flight,
+        ids: Batch<MessageId>,
+        records: &mut Vec<StoredRecord>,
+    ) -> Self {
+        Self {
+            outcome: Ok(confirmed(flight.records, ids, records)),
+            slot: flight.slot,
+            stages: flight.stages,
+            span: flight.span,
+        }
+    }
+
+    /// The flight has failed, or is given up.
+    pub(super) fn failed(flight: Flight, error: Error) -> Self {
+        Self {
+            outcome: Err((error, flight.records)),
+            slot: flight.slot,
+            stages: flight.stages,
+            span: flight.span,
+        }
+    }
+
+    /// Tells the caller, then the hooks, the metrics and the log.
+    pub(super) fn give(self, writer: &Writer, now: Instant, slow: &mut SlowLog, tally: &mut Tally) {
+        let whole = self.stages.whole(now);
+        match self.outcome {
+            Ok(places) => {
+                if let Some(slot) = self.slot {
+                    slot.decide(Ok(places.clone().map(|(place, _, _)| place)));
+                }
+                let places = places.as_slice();
+                // Walx's own records count nowhere.
+                let Some((first, _, Kind::Data)) = places.first() else {
+                    return;
+                };
+                writer.metrics.durable(self.stages.times(now), whole);
+                tally.messages += places.len() as u64;
+                let bytes: usize = places.iter().map(|(_, bytes, _)| bytes).sum();
+                tally.bytes += bytes as u64;
+                if slow.is_slow(whole) {
+                    writer.metrics.slow.increment(1);
+                    slow.note(first.lsn, bytes, self.stages, now);
+                }
+                self.span.in_scope(|| {
+                    for (place, bytes, _) in places {
+                        interceptor::appended(&writer.channel.name, place, *bytes, whole);
+                        writer.after(*bytes, whole, &Ok(*place));
+                    }
+                });
+            }
+            Err((error, records)) => {
+                let error = writer.named(error);
+                if let Some(slot) = self.slot {
+                    slot.decide(Err(error.clone()));
+                }
+                let records = records.as_slice();
+                let data = |record: &&Record| record.header.kind == Kind::Data;
+                let bytes = records.iter().filter(data).map(Record::bytes);
+                self.span
+                    .in_scope(|| writer.after_failure(bytes, whole, &error));
+            }
+        }
+    }
+
+    /// Tells the caller alone.
+    pub(super) fn give_caller(self, writer: &Writer) {
+        let outcome = self
+            .outcome
+            .map(|places| places.map(|(place, _, _)| place))
+            .map_err(|(error, _)| writer.named(error));
+        if let Some(slot) = self.slot {
+            slot.decide(outcome);
+        }
+    }
+}
+
+impl Writer {
+    /// Lets everybody see that messages of these bytes were not written, or may not have been.
+    pub(super) fn after_failure(
+        &self,
+        bytes: impl Iterator<Item = usize>,
+        elapsed: Duration,
+        error: &Error,
+    ) {
+        let mut messages = 0;
+        for bytes in bytes {
+            messages += 1;
+            interceptor::not_appended(&self.channel.name, self.owner, elapsed, error);
+            self.after(bytes, elapsed, &Err(error.clone()));
+        }
+        if messages > 0 {
+            interceptor::append_failed(error.kind(), messages);
+        }
+    }
+}
+
+/// An error that says whether the record was written; one that doesn't say leaves it open.
+pub(super) fn definite(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Fenced
+        | ErrorKind::NotWritten
+        | ErrorKind::TooLarge
+        | ErrorKind::OutcomeUnknown => error,
+        _ => unknown("the backend did not say whether it was written").with_source(error),
+    }
+}
+
+pub(super) fn unknown(message: &'static str) -> Error {
+    Error::new(ErrorKind::OutcomeUnknown, message).with_context(
+        "way out",
+        "open the wal anew and scan to find out; walx will not write it again",
+    )
+}
+
+/// The places of confirmed records, with the bytes and the kind of each; the records go to the cache.
+fn confirmed(
+    batch: Batch<Record>,
+    ids: Batch<MessageId>,
+    records: &mut Vec<StoredRecord>,
+) -> Batch<(Place, usize, Kind)> {
+    let mut id = ids.as_slice().iter().copied();
+    let first = ids.as_slice()[0];
+    batch.map(|record| {
+        let id = id.next().unwrap_or(first);
+        let header = &record.header;
+        let place = Place::new(
+            id,
+            header.lsn.unwrap_or(Lsn::ZERO),
+            header.tick,
+            header.owner,
+        );
+        let answer = (place, record.bytes(), header.kind);
+        records.push(StoredRecord { id, record });
+        answer
+    })
+}

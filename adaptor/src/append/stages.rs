@@ -1,0 +1,77 @@
+//! When an append reached which stage.
+
+use std::time::Duration;
+
+use tracing::Span;
+use walx_utility::clock::{self, Instant};
+
+use crate::interceptor::StageTimes;
+
+/// An append that has no place yet.
+pub(super) struct Begun {
+    pub(super) called: Instant,
+    /// What its hooks took; zero where there are none.
+    hooks: Duration,
+    /// How long it waited for room.
+    admission: Duration,
+    pub(super) span: Span,
+}
+
+/// An append that has its place.
+#[derive(Clone, Copy)]
+pub(super) struct Stages {
+    pub(super) called: Instant,
+    hooks: Duration,
+    admission: Duration,
+    placed: Instant,
+}
+
+impl Begun {
+    pub(super) fn now(span: Span) -> Self {
+        Self {
+            called: clock::now(),
+            hooks: Duration::ZERO,
+            admission: Duration::ZERO,
+            span,
+        }
+    }
+
+    /// Its hooks have run.
+    pub(super) fn hooked(&mut self) {
+        self.hooks = self.called.elapsed();
+    }
+
+    /// It has waited for room until now.
+    pub(super) fn admitted(&mut self, now: Instant) {
+        let since_call = now.saturating_duration_since(self.called);
+        self.admission = since_call.saturating_sub(self.hooks);
+    }
+
+    /// It has its place.
+    pub(super) fn placed(&self) -> Stages {
+        Stages {
+            called: self.called,
+            hooks: self.hooks,
+            admission: self.admission,
+            placed: clock::now(),
+        }
+    }
+}
+
+impl Stages {
+    /// How long each stage took, of an append that is durable `now`.
+    pub(super) fn times(&self, now: Instant) -> StageTimes {
+        let before = self.hooks + self.admission;
+        let placing = self.placed.saturating_duration_since(self.called);
+        StageTimes {
+            hooks: self.hooks,
+            admission: self.admission,
+            order: placing.saturating_sub(before),
+            backend: now.saturating_duration_since(self.placed),
+        }
+    }
+
+    pub(super) fn whole(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.called)
+    }
+}
