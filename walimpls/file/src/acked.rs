@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use crate::full;
 use crate::varint::{get_u32, get_u64};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"WXAK");
@@ -73,7 +74,23 @@ impl Acked {
 
     /// The newest valid slot of a store; `None` where the file is missing or says nothing about it.
     pub(crate) fn load(dir: &Path, uuid: [u8; 16]) -> Option<Self> {
-        let file = File::open(dir.join("ACKED")).ok()?;
+        Self::slots(dir, uuid)
+            .into_iter()
+            .flatten()
+            .max_by_key(|slot| (slot.acked, slot.durable))
+    }
+
+    /// Where a slot starts that is not a sound one of this store.
+    pub(crate) fn unsound(dir: &Path, uuid: [u8; 16]) -> Option<u64> {
+        let slots = Self::slots(dir, uuid);
+        let at = slots.iter().position(Option::is_none)?;
+        Some(at as u64 * APART)
+    }
+
+    fn slots(dir: &Path, uuid: [u8; 16]) -> [Option<Self>; 2] {
+        let Ok(file) = File::open(dir.join("ACKED")) else {
+            return [None; 2];
+        };
         let mut bytes = [0; APART as usize + SLOT];
         let mut read = 0;
         while read < bytes.len() {
@@ -83,10 +100,7 @@ impl Acked {
             }
         }
         [0, APART as usize]
-            .into_iter()
-            .filter_map(|at| Self::decode(&bytes[at..at + SLOT]))
-            .filter(|slot| slot.uuid == uuid)
-            .max_by_key(|slot| (slot.acked, slot.durable))
+            .map(|at| Self::decode(&bytes[at..at + SLOT]).filter(|slot| slot.uuid == uuid))
     }
 
     /// The serial below which records must still be there: what was acknowledged survives the end of a process, what
@@ -113,7 +127,8 @@ pub(crate) struct AckedFile {
 }
 
 impl AckedFile {
-    /// Opens the file and sets both slots, so that nothing older speaks any more.
+    /// Opens the file and sets both slots, so that nothing older speaks any more, and later writes need no room. Where
+    /// the file was lost and the disk is full, the store does without: it says less, and nothing wrong.
     pub(crate) fn open(dir: &Path, acked: &Acked) -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
@@ -122,8 +137,12 @@ impl AckedFile {
             .truncate(false)
             .open(dir.join("ACKED"))?;
         let mut this = Self { file, turn: false };
-        this.write(acked)?;
-        this.write(acked)?;
+        match this.write(acked).and_then(|()| this.write(acked)) {
+            Err(error) if full::is_full(&error) => {
+                tracing::warn!(directory = %dir.display(), "the disk is full: there is no room for ACKED");
+            }
+            written => written?,
+        }
         Ok(this)
     }
 

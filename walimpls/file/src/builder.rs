@@ -1,12 +1,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use walx_core::{BackendName, Capability, Config, Result};
+use walx_core::{BackendName, Capability, Check, Config, Result};
 use walx_helper::config;
 use walx_impls::{OpenerBuilderImpls, OpenerImpls};
+use walx_utility::spawn;
 
 use crate::config::FileConfig;
 use crate::directory::Directory;
+use crate::doctor;
 use crate::id::NAME;
 use crate::opener::{FileOpener, capability};
 
@@ -30,5 +32,10 @@ impl OpenerBuilderImpls for FileBuilder {
             .and_then(Directory::enter)
             .map_err(|error| error.with_operation("build"))?;
         Ok(Arc::new(FileOpener::new(opener)))
+    }
+
+    async fn doctor(&self, config: Config) -> Vec<Check> {
+        let checks = spawn::blocking(move || doctor::doctor(&config)).await;
+        checks.unwrap_or_default()
     }
 }

@@ -3,13 +3,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use walx_core::{Config, Error, ErrorKind, Result};
-use walx_helper::config::ByteSize;
+use walx_helper::config::{ByteSize, HumanDuration};
 
 use crate::frame;
 use crate::setting::{FileDamage, FileDurability};
 
 /// The longest time between two syncs.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a writer waits for room unless it is told.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// How a store is configured: `file:./data?durability=each&segment=64MiB`.
 ///
@@ -34,6 +36,8 @@ pub struct FileConfig {
     pub max_record: ByteSize,
     /// What becomes of a damaged log: `strict` (the default) or `salvage`.
     pub damage: FileDamage,
+    /// How long appends wait for room on a full disk before the store fails: 1 h by default, `0s` not at all.
+    pub full_disk_wait: HumanDuration,
 }
 
 impl Default for FileConfig {
@@ -44,6 +48,7 @@ impl Default for FileConfig {
             segment: ByteSize(64 << 20),
             max_record: ByteSize(64 << 20),
             damage: FileDamage::default(),
+            full_disk_wait: HumanDuration(PATIENCE),
         }
     }
 }
@@ -82,6 +87,13 @@ impl FileConfig {
     #[must_use]
     pub fn with_damage(mut self, damage: FileDamage) -> Self {
         self.damage = damage;
+        self
+    }
+
+    /// Sets how long appends wait for room on a full disk.
+    #[must_use]
+    pub fn with_full_disk_wait(mut self, wait: Duration) -> Self {
+        self.full_disk_wait = HumanDuration(wait);
         self
     }
 
@@ -125,5 +137,6 @@ impl From<&FileConfig> for Config {
             .with("segment", config.segment.to_string())
             .with("max_record", config.max_record.to_string())
             .with("damage", config.damage.to_string())
+            .with("full_disk_wait", config.full_disk_wait.to_string())
     }
 }

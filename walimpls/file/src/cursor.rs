@@ -10,8 +10,10 @@ use walx_impls::{Scanned, StoredRecord};
 use crate::footer;
 use crate::frame::{self, FrameHeader, HEADER, kind};
 use crate::id::id;
+use crate::loss::Losses;
 use crate::segment::{self, CHUNK, Found, Segment};
 use crate::setting::FileDamage;
+use crate::through;
 use crate::walk::{self, Next, Spot};
 use crate::window::Window;
 
@@ -46,6 +48,8 @@ pub(crate) struct Cursor {
     lost: Option<u64>,
     /// The offset of a damaged frame that is read again before it is called so.
     again: Option<u64>,
+    /// What a repair took note of; read when damage is met.
+    losses: Losses,
 }
 
 /// What one step has put together.
@@ -84,6 +88,7 @@ impl Cursor {
             spot,
             lost: None,
             again: None,
+            losses: Losses::default(),
         }
     }
 
@@ -157,16 +162,14 @@ impl Cursor {
                 let (number, torn) = (self.number, false);
                 return Ok(Flow::Missing { number, torn });
             };
-            let told = self.lost == Some(self.number) || self.damage == FileDamage::Strict;
-            let first = self.spot.is_none() && segment.header.previous_end == 0;
+            let told = self.lost == Some(self.number) || self.spot.is_some();
+            let lost = through::before(&segment).filter(|_| !told);
             let spot = self.spot.unwrap_or_else(|| Spot::start(&segment));
-            self.enter(segment, spot)?;
-            if first && spot.serial > 0 && !told {
+            if let Some((loss, damage)) = lost {
                 // All that was there before was lost when the store was salvaged.
-                let last = spot.serial - 1;
-                let what = format!("the records with the serials 0 to {last} are lost");
-                self.damaged(0, what, batch)?;
+                self.damaged(&loss, damage, batch)?;
             }
+            self.enter(segment, spot)?;
         }
         let (Some((segment, window)), Some(spot)) = (&mut self.open, self.spot) else {
             return Ok(Flow::Give);
@@ -181,8 +184,10 @@ impl Cursor {
             next = walk::next_frame(segment, window, spot)?;
         }
         match next {
-            Next::Frame(header, _) if header.kind == kind::FOOTER => {
-                self.next_segment(None, horizon, batch)
+            Next::Frame(header, bytes) if header.kind == kind::FOOTER => {
+                let sound = footer::body(&header, &bytes).is_some();
+                let bad = (!sound).then_some("the footer here is damaged");
+                self.next_segment(bad, horizon, batch)
             }
             Next::Frame(header, _) if header.end_serial() > horizon => Ok(Flow::Give),
             Next::Frame(header, bytes) => {
@@ -251,13 +256,13 @@ impl Cursor {
         spot: Spot,
         batch: &mut Batch,
     ) -> Result<()> {
+        let Some((segment, _)) = &self.open else {
+            return Ok(());
+        };
+        let segment = segment.clone();
         let Some((lines, body)) = walk::open_frame(header, frame) else {
-            let what = format!(
-                "the directory of a frame is damaged; the records with the serials {} to {} are lost",
-                header.first_serial,
-                header.end_serial().saturating_sub(1)
-            );
-            return self.damaged(spot.offset, what, batch);
+            let (loss, damage) = walk::spoilt_directory(&segment, spot, header);
+            return self.damaged(&loss, damage, batch);
         };
         let mine = |line: &frame::Line| line.channel == self.channel;
         let wanted: usize = lines
@@ -274,10 +279,10 @@ impl Cursor {
             if line.channel != self.channel || line.number < self.next {
                 continue;
             }
-            let offset = spot.offset + (HEADER + header.dir_len as usize + range.start) as u64;
             if frame::bind(crc32c::crc32c(&body[range.clone()]), serial) != line.crc {
-                let what = format!("record {} (serial {serial}) is damaged", line.number);
-                self.damaged(offset, what, batch)?;
+                let place = (range.start, serial, &line);
+                let (loss, damage) = walk::spoilt_record(&segment, spot, header, place);
+                self.damaged(&loss, damage, batch)?;
             } else {
                 let bytes = body.slice(range);
                 let bytes = if share {
@@ -285,6 +290,8 @@ impl Cursor {
                 } else {
                     Bytes::copy_from_slice(&bytes)
                 };
+                let offset =
+                    spot.offset + (HEADER + header.dir_len as usize + at - line.len) as u64;
                 let record = walx_helper::frame::decode(bytes).map_err(|error| {
                     error
                         .with_context("file", segment::path(&self.dir, self.number).display())

@@ -12,8 +12,8 @@ use crate::disk::{Disk, RealDisk};
 use crate::fault;
 use crate::follow;
 use crate::handle::Handle;
-use crate::lock::{self, Lock};
-use crate::manifest::Manifest;
+use crate::lock::Lock;
+use crate::network;
 use crate::store::Store;
 
 static OPEN: LazyLock<Mutex<HashMap<PathBuf, Weak<Directory>>>> = LazyLock::new(Mutex::default);
@@ -21,7 +21,7 @@ static OPEN: LazyLock<Mutex<HashMap<PathBuf, Weak<Directory>>>> = LazyLock::new(
 /// Shared by the openers and wals of one directory. Its calls may block.
 pub(crate) struct Directory {
     pub(crate) config: FileConfig,
-    disk: Arc<dyn Disk>,
+    pub(crate) disk: Arc<dyn Disk>,
     slot: Mutex<Slot>,
 }
 
@@ -90,6 +90,11 @@ impl Directory {
                 other.max_record.to_string(),
             ),
             ("damage", own.damage.to_string(), other.damage.to_string()),
+            (
+                "full_disk_wait",
+                own.full_disk_wait.to_string(),
+                other.full_disk_wait.to_string(),
+            ),
         ];
         match differences.into_iter().find(|(_, own, other)| own != other) {
             None => Ok(()),
@@ -146,7 +151,7 @@ impl Directory {
         let missing = || follow::missing(&self.config, name);
         let owned = self.store();
         if owned.is_none()
-            && Manifest::load(&self.config.path)?
+            && follow::manifest(&self.config.path)?
                 .is_none_or(|manifest| manifest.channel(name).is_none())
         {
             return Err(missing());
@@ -210,7 +215,7 @@ impl Directory {
         for parent in missing.into_iter().filter_map(Path::parent) {
             self.disk.sync_dir(parent).map_err(refused)?;
         }
-        lock::refuse_network(dir)?;
+        network::refuse(dir)?;
         Lock::take(dir)
     }
 

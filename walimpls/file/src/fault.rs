@@ -5,22 +5,46 @@ use std::path::Path;
 
 use walx_core::{Error, ErrorKind};
 
+use crate::full;
+
 /// What the operating system refused.
 pub(crate) fn refused(what: &'static str, path: &Path, error: io::Error) -> Error {
     let (kind, way_out) = match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
+        io::ErrorKind::PermissionDenied => (
             ErrorKind::Denied,
-            "give this user the right to write there, or open read-only",
+            "this user has no right to; give it the right, or open read-only where that is enough",
+        ),
+        io::ErrorKind::ReadOnlyFilesystem => (
+            ErrorKind::Denied,
+            "the file system is mounted read-only; mount it for writing, or open read-only",
         ),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (
             ErrorKind::Unavailable,
-            "make room on the disk, then open again",
+            "the disk is full; free space there, or truncate channels, then open again",
+        ),
+        io::ErrorKind::FileTooLarge => (
+            ErrorKind::Unavailable,
+            "files may not grow so large here; raise the limit (ulimit -f), or use a smaller segment, then open again",
         ),
         _ => (ErrorKind::Unavailable, "look at the disk, then open again"),
     };
-    Error::new(kind, format!("{what} was refused; {way_out}"))
+    let refusal = Error::new(kind, format!("{what} was refused: {way_out}"))
         .with_context("file", path.display())
-        .with_source(error)
+        .with_source(error);
+    let directory = if path.is_dir() {
+        Some(path)
+    } else {
+        path.parent()
+    };
+    let free = full::free(directory.unwrap_or(path)).filter(|_| kind == ErrorKind::Unavailable);
+    let refusal = match directory {
+        Some(directory) => refusal.with_context("directory", directory.display()),
+        None => refusal,
+    };
+    match free {
+        Some(free) => refusal.with_context("free_bytes", free),
+        None => refusal,
+    }
 }
 
 /// Damage at a place of a file. The text stands in errors and in what salvaging scanners report.
@@ -29,6 +53,8 @@ pub(crate) struct Damage {
     pub(crate) file: String,
     pub(crate) offset: u64,
     pub(crate) what: String,
+    /// The channel whose record it is, where that is known.
+    pub(crate) channel: Option<u32>,
 }
 
 impl Damage {
@@ -37,7 +63,14 @@ impl Damage {
             file: path.display().to_string(),
             offset,
             what: what.into(),
+            channel: None,
         }
+    }
+
+    /// The damage of one channel's record.
+    pub(crate) fn of(mut self, channel: u32) -> Self {
+        self.channel = Some(channel);
+        self
     }
 
     /// One line, for a salvaging reader.
@@ -50,7 +83,7 @@ impl Damage {
         Error::new(
             ErrorKind::Corrupt,
             format!(
-                "{}; restore the file, or open with damage=salvage to read the rest",
+                "{}; restore the file, or repair the store, or open with damage=salvage to read the rest",
                 self.what
             ),
         )

@@ -9,13 +9,14 @@ use walx_utility::clock;
 use crate::acked::Acked;
 use crate::config::FileConfig;
 use crate::cursor::Cursor;
-use crate::fault;
 use crate::locate::View;
 use crate::lock;
 use crate::manifest::{self, Manifest, Trace};
+use crate::network;
 use crate::notice::Notice;
 use crate::segment::{self, Found, Segment};
 use crate::setting::FileDamage;
+use crate::settle::settle;
 use crate::survey::{Look, Survey};
 use crate::walk;
 
@@ -172,6 +173,7 @@ const TRIES: usize = 8;
 /// What there is. The lock is not held meanwhile, so a writer may come: then the look doesn't count. A writer that came
 /// and went has left a new manifest.
 fn look(dir: &Path, damage: FileDamage) -> Result<Option<Survey>> {
+    network::refuse(dir)?;
     for _ in 0..TRIES {
         let before = generation(dir)?;
         if lock::is_held(dir)? {
@@ -196,17 +198,10 @@ fn survey(dir: &Path, damage: FileDamage, live: bool) -> Result<Option<Survey>> 
         live,
         writable: false,
     };
-    let survey = Survey::look(dir, how)?;
-    if let Some(last) = survey.as_ref().and_then(|survey| survey.last.as_ref())
-        && !live
-    {
-        let path = &last.segment.path;
-        last.segment
-            .file
-            .sync_data()
-            .map_err(|error| fault::refused("syncing the tail", path, error))?;
+    match Survey::look(dir, how)? {
+        Some(survey) if !live && !settle(&survey)? => Survey::look(dir, Look { live: true, ..how }),
+        survey => Ok(survey),
     }
-    Ok(survey)
 }
 
 /// The first number of a channel that is not truncated, as the manifest says now.
@@ -228,9 +223,18 @@ pub(crate) fn is_there(config: &FileConfig, uuid: [u8; 16], number: u64) -> Resu
     ))
 }
 
+/// The manifest; where there is none there may be no segment either.
+pub(crate) fn manifest(dir: &Path) -> Result<Option<Manifest>> {
+    let manifest = Manifest::load(dir)?;
+    if manifest.is_none() && segment::list(dir).is_ok_and(|numbers| !numbers.is_empty()) {
+        return Err(manifest::lost(dir));
+    }
+    Ok(manifest)
+}
+
 /// The names of all channels.
 pub(crate) fn names(config: &FileConfig) -> Result<Vec<String>> {
-    let manifest = Manifest::load(&config.path)?.unwrap_or_default();
+    let manifest = manifest(&config.path)?.unwrap_or_default();
     Ok(manifest
         .channels
         .into_values()

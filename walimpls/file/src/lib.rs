@@ -6,6 +6,7 @@
 //! | what a store's files are | below |
 //! | the append path | `wal` → `staging` → `group` → `writer` → `shared`, and back by `completion` → `appending` |
 //! | the scan path | `ro_wal` → `read` → `locate`, then `scanner` → `source` → `cursor` |
+//! | verify, repair, usage | `maintenance`, and `loss` for what a repair notes |
 //! | what an open does | `opener` → `directory` → `store` → `recover` → `survey` → `through` → `walk` |
 //!
 //! # Files
@@ -15,6 +16,8 @@
 //! | `MANIFEST.a`, `MANIFEST.b` | channels, truncation marks, floors; written in turn, the newer sound one counts |
 //! | `0000000000000000.wal`, … | segments: a header block, frames of records, a footer once it is sealed |
 //! | `ACKED` | how far appends were acknowledged: readers in other processes and recovery go by it |
+//! | `LOSSES` | damage that a repair took note of; there only where something is lost |
+//! | `repair-<time>/` | what a repair copied before it changed anything |
 //!
 //! Other files in the directory are left alone.
 //!
@@ -32,16 +35,22 @@ mod config;
 mod cursor;
 mod directory;
 mod disk;
+mod doctor;
 mod fault;
 mod follow;
 mod footer;
 mod frame;
+mod full;
 mod group;
 mod handle;
 mod id;
 mod locate;
 mod lock;
+mod loss;
+mod maintenance;
+mod making;
 mod manifest;
+mod network;
 mod notice;
 mod opener;
 mod read;
@@ -50,6 +59,7 @@ mod ro_wal;
 mod scanner;
 mod segment;
 mod setting;
+mod settle;
 mod shared;
 mod source;
 mod staging;

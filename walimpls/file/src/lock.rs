@@ -10,8 +10,11 @@ use walx_core::{Error, ErrorKind, Result};
 use walx_utility::clock;
 
 use crate::fault;
+use crate::full;
 
 const NAME: &str = "LOCK";
+/// Bytes of the file; two numbers of 64 bits and what they are called need fewer.
+const SIZE: usize = 64;
 /// How long lies between two tries, and how often a writer tries: readers hold the lock for an instant only, and a
 /// writer of this process that is ending needs as long as its last sync.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -105,16 +108,25 @@ impl Lock {
             path: path.as_path().into(),
             file: identity(&locked),
         };
-        let text = format!(
-            "pid {}\nstarted {}\n",
-            std::process::id(),
-            clock::unix_time().as_millis()
-        );
-        file.set_len(0)
-            .and_then(|()| file.write_all_at(text.as_bytes(), 0))
-            .map_err(|error| fault::refused("writing the lock", &path, error))?;
+        match write(&file) {
+            // Who has it is told to people only.
+            Err(error) if full::is_full(&error) => {
+                tracing::warn!(file = %path.display(), "the disk is full: the lock does not say who has it");
+            }
+            written => written.map_err(|error| fault::refused("writing the lock", &path, error))?,
+        }
         Ok(Self { _file: file, right })
     }
+}
+
+/// Writes down who has the lock, over what was there: on a full disk there is no room for it anew.
+fn write(file: &File) -> io::Result<()> {
+    let (pid, now) = (std::process::id(), clock::unix_time().as_millis());
+    let text = format!("pid {pid}\nstarted {now}\n");
+    let mut bytes = [b'\n'; SIZE];
+    bytes[..text.len()].copy_from_slice(text.as_bytes());
+    file.write_all_at(&bytes, 0)?;
+    file.set_len(SIZE as u64)
 }
 
 /// Whether a writer lives, seen from outside. Nothing is created, and the lock is free again at once, so that readers
@@ -134,6 +146,11 @@ pub(crate) fn is_held(dir: &Path) -> Result<bool> {
     )?)
 }
 
+/// The process that is written in the lock of a directory: the one that holds it, or the last one that did.
+pub(crate) fn said(dir: &Path) -> Option<u32> {
+    holder(&File::open(dir.join(NAME)).ok()?).parse().ok()
+}
+
 fn try_lock(file: &File, operation: FlockOperation, path: &Path) -> Result<bool> {
     loop {
         match rustix::fs::flock(file, operation) {
@@ -147,7 +164,7 @@ fn try_lock(file: &File, operation: FlockOperation, path: &Path) -> Result<bool>
 
 /// The pid that is written in the lock.
 fn holder(file: &File) -> String {
-    let mut bytes = [0; 64];
+    let mut bytes = [0; SIZE];
     let read = file.read_at(&mut bytes, 0).unwrap_or(0);
     let text = String::from_utf8_lossy(&bytes[..read]);
     text.lines()
@@ -167,95 +184,4 @@ fn held(dir: &Path, file: &File) -> Error {
     )
     .with_context("pid", pid)
     .with_context("directory", dir.display())
-}
-
-/// Network file systems neither lock nor sync as this backend needs it.
-pub(crate) fn refuse_network(dir: &Path) -> Result<()> {
-    let Ok(stat) = rustix::fs::statfs(dir) else {
-        return Ok(());
-    };
-    // The width of f_type differs between platforms; all these numbers have 32 bits.
-    let name = match stat.f_type as u32 {
-        0x6969 => "NFS",
-        0xff53_4d42 => "CIFS",
-        0xfe53_4d42 => "SMB2",
-        0x517b => "SMB",
-        0x0102_1997 => "9p",
-        0x00c3_6400 => "Ceph",
-        0x5346_414f => "AFS",
-        0x7375_7245 => "Coda",
-        0x0bd0_0bd0 => "Lustre",
-        0x4750_4653 => "GPFS",
-        0x0116_1970 => "GFS2",
-        0x7461_636f => "OCFS2",
-        // Local file systems and network ones alike.
-        0x6573_5546 => match remote_fuse(dir) {
-            Some(name) => return Err(network(dir, &name)),
-            None => return Ok(()),
-        },
-        _ => return Ok(()),
-    };
-    Err(network(dir, name))
-}
-
-/// The name of the FUSE file system that a directory lies on, if it is one of those that reach over a network.
-fn remote_fuse(dir: &Path) -> Option<String> {
-    const REMOTE: [&str; 12] = [
-        "sshfs",
-        "s3fs",
-        "gcsfuse",
-        "glusterfs",
-        "ceph",
-        "rclone",
-        "davfs",
-        "goofys",
-        "mountpoint-s3",
-        "juicefs",
-        "curlftpfs",
-        "moosefs",
-    ];
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let kind = fuse_kind(&mounts, &dir.canonicalize().ok()?)?;
-    REMOTE
-        .iter()
-        .any(|name| kind.contains(name))
-        .then_some(kind)
-}
-
-/// The type of the mount that a path lies on. A line: id, parent, device, root, mount point, options, "-", type, …
-fn fuse_kind(mounts: &str, path: &Path) -> Option<String> {
-    let mounts = mounts.lines().filter_map(|line| {
-        let (place, rest) = line.split_once(" - ")?;
-        Some((Path::new(place.split(' ').nth(4)?), rest.split(' ').next()?))
-    });
-    let mount = mounts
-        .filter(|(place, _)| path.starts_with(place))
-        .max_by_key(|(place, _)| place.as_os_str().len());
-    mount.map(|(_, kind)| kind.to_owned())
-}
-
-fn network(dir: &Path, name: &str) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!(
-            "{} lies on a {name} file system, where locks and syncs can't be relied on; use a local directory",
-            dir.display()
-        ),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_mount_that_a_path_lies_on_is_the_longest_one() {
-        let mounts = "22 1 8:1 / / rw shared:1 - ext4 /dev/sda rw\n\
-                      40 22 0:40 / /mnt/far rw - fuse.sshfs host:/ rw,user_id=0\n\
-                      41 22 0:41 / /mnt rw - xfs /dev/sdb rw\n";
-        let kind = |path| fuse_kind(mounts, Path::new(path));
-        assert_eq!(kind("/mnt/far/store").as_deref(), Some("fuse.sshfs"));
-        assert_eq!(kind("/mnt/farther").as_deref(), Some("xfs"));
-        assert_eq!(kind("/home").as_deref(), Some("ext4"));
-    }
 }

@@ -4,23 +4,26 @@
 //! which is all that is left when a write of the newer one was torn, is never wrong.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+mod room;
+
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use walx_core::{ChannelName, Error, ErrorKind, Result};
 
+use crate::disk::Disk;
 use crate::fault;
+use crate::segment;
 use crate::varint::{get_u32, get_u64};
 
 pub(crate) const NAMES: [&str; 2] = ["MANIFEST.a", "MANIFEST.b"];
 const MAGIC: &[u8; 8] = b"WALXMAN1";
 const VERSION: u32 = 1;
 const HEADER: usize = 32;
-const LEAST: usize = 64 << 10;
 /// How often two files that don't fit together are read again, and what lies between two tries.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(1);
@@ -66,7 +69,7 @@ impl Manifest {
     /// The manifest of a new store.
     pub(crate) fn new(uuid: [u8; 16]) -> Self {
         Self {
-            uuid: uuid.iter().map(|byte| format!("{byte:02x}")).collect(),
+            uuid: hex(&uuid),
             ..Self::default()
         }
     }
@@ -108,7 +111,7 @@ impl Manifest {
 
     /// The newest sound one, and whether a file is there that is none.
     fn load_once(dir: &Path) -> Result<(Option<Self>, bool)> {
-        let mut best: Option<Self> = None;
+        let mut sound: Vec<Self> = Vec::new();
         let (mut torn, mut newer) = (false, None);
         for name in NAMES {
             let path = dir.join(name);
@@ -118,19 +121,21 @@ impl Manifest {
                 Err(error) => return Err(fault::refused("reading the manifest", &path, error)),
             };
             match Self::decode(&bytes) {
-                Decoded::Sound(manifest) => {
-                    if best
-                        .as_ref()
-                        .is_none_or(|best| best.generation < manifest.generation)
-                    {
-                        best = Some(manifest);
-                    }
-                }
+                Decoded::Sound(manifest) => sound.push(manifest),
                 Decoded::Newer(version) => newer = Some((path, version)),
                 Decoded::Blank => {}
                 Decoded::Damaged => torn = true,
             }
         }
+        if sound.len() > 1 && sound.iter().any(|it| it.uuid != sound[0].uuid) {
+            // One was put there from another store: the segments tell which.
+            let uuid = segment::store(dir).ok_or_else(|| lost(dir))?;
+            sound.retain(|manifest| manifest.uuid() == uuid);
+            if sound.is_empty() {
+                return Err(lost(dir));
+            }
+        }
+        let best = sound.into_iter().max_by_key(|it| it.generation);
         match (best, newer) {
             (_, Some((path, version))) => Err(fault::newer(
                 &path,
@@ -196,15 +201,38 @@ impl Manifest {
     }
 
     /// Writes the next generation over the older file, and syncs it.
+    #[cfg(test)]
     pub(crate) fn store(&mut self, dir: &Path) -> Result<()> {
+        self.store_on(dir, &crate::disk::RealDisk)
+    }
+
+    /// The same on a disk of the caller's choice.
+    pub(crate) fn store_on(&mut self, dir: &Path, disk: &dyn Disk) -> Result<()> {
         let next = Self {
             generation: self.generation + 1,
             ..self.clone()
         };
         let path = dir.join(NAMES[(next.generation % 2) as usize]);
-        write(dir, &path, &next.encode()?)
-            .map_err(|error| fault::refused("writing the manifest", &path, error))?;
+        let bytes = next.encode()?;
+        let write = || {
+            let file = room::make(dir, &path, disk, bytes.len())?;
+            disk.write(&file, &bytes, 0)?;
+            disk.sync(&file)
+        };
+        write().map_err(|error| fault::refused("writing the manifest", &path, error))?;
         self.generation = next.generation;
+        Ok(())
+    }
+
+    /// Makes room in both files for whatever will be said of these channels, so that a truncation and a close need no
+    /// more of a full disk.
+    pub(crate) fn reserve(&self, dir: &Path, disk: &dyn Disk) -> Result<()> {
+        let most = room::most(self).encode()?.len();
+        for name in NAMES {
+            let path = dir.join(name);
+            room::make(dir, &path, disk, most)
+                .map_err(|error| fault::refused("making room for the manifest", &path, error))?;
+        }
         Ok(())
     }
 }
@@ -230,23 +258,32 @@ enum Decoded {
     Damaged,
 }
 
-fn write(dir: &Path, path: &PathBuf, bytes: &[u8]) -> io::Result<()> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
-    let len = file.metadata()?.len() as usize;
-    if len < bytes.len().max(LEAST) {
-        // Zeros first: a later write in place changes no size.
-        let size = bytes.len().next_power_of_two().max(LEAST);
-        file.write_all_at(&vec![0; size - len], len as u64)?;
-        file.sync_all()?;
-        File::open(dir)?.sync_all()?;
-    }
-    file.write_all_at(bytes, 0)?;
-    file.sync_data()
+/// What one of the two files is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// Sound, or a newer version's; how often the manifest was written.
+    Sound(u64),
+    /// Not there, or nothing was ever written to it.
+    Blank,
+    Damaged,
+}
+
+/// What the two files are now.
+pub(crate) fn slots(dir: &Path) -> [Slot; 2] {
+    NAMES.map(|name| match std::fs::read(dir.join(name)) {
+        Ok(bytes) => match Manifest::decode(&bytes) {
+            Decoded::Sound(manifest) => Slot::Sound(manifest.generation),
+            Decoded::Newer(_) => Slot::Sound(0),
+            Decoded::Blank => Slot::Blank,
+            Decoded::Damaged => Slot::Damaged,
+        },
+        Err(_) => Slot::Blank,
+    })
+}
+
+/// A store's uuid as text.
+pub(crate) fn hex(uuid: &[u8; 16]) -> String {
+    uuid.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Neither file is sound.

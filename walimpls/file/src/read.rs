@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use walx_core::{Bounds, ChannelName, Result};
+use walx_core::{Bounds, ChannelName, Error, ErrorKind, Result};
 use walx_impls::{ScanOptions, Start};
 
 use crate::config::FileConfig;
@@ -10,11 +10,15 @@ use crate::cursor::Cursor;
 use crate::follow::{self, Follower, Readable};
 use crate::id::{id, number};
 use crate::locate::{Target, View};
+use crate::loss::Losses;
+use crate::manifest;
+use crate::segment;
+use crate::setting::FileDamage;
 use crate::shared::Shared;
 use crate::source::{Reader, Source, lost};
 
 /// What there is of a channel: in the store of this process, or else in the files.
-fn readable(
+pub(crate) fn readable(
     config: &FileConfig,
     name: &ChannelName,
     owner: Option<(&Shared, u32)>,
@@ -50,8 +54,12 @@ pub(crate) fn bounds(
     let (from, end) = match owner.filter(|(shared, _)| !shared.is_over()) {
         Some((shared, channel)) => shared.kept(channel)?,
         None => {
-            let view = follow::readable(config, name)?.view;
-            (view.from, view.end)
+            let there = follow::readable(config, name)?;
+            // Without one segment the horizon is what is known to be lost.
+            if there.view.active.is_none() && there.horizon > 0 {
+                return Err(nothing(config, &there));
+            }
+            (there.view.from, there.view.end)
         }
     };
     Ok(if from < end {
@@ -59,6 +67,20 @@ pub(crate) fn bounds(
     } else {
         Bounds::default()
     })
+}
+
+/// Without this a salvaging reader that reads to the newest record would take a store for an empty one.
+fn nothing(config: &FileConfig, there: &Readable) -> Error {
+    let text = format!(
+        "no segment of the store in {} can be read, and the records with the serials below {} are lost; restore the \
+         segments, or open the channel for writing with damage=salvage to go on behind them",
+        config.path.display(),
+        there.horizon
+    );
+    let first = segment::path(&config.path, there.view.first);
+    Error::new(ErrorKind::Corrupt, text)
+        .with_context("file", first.display())
+        .with_context("offset", 0)
 }
 
 /// A reader at the start asked for.
@@ -116,8 +138,10 @@ pub(crate) fn start(
             Source::Files(Box::new(follower))
         }
     };
+    let noted = Losses::load(&config.path, &manifest::hex(&there.uuid))?;
     Ok(Reader {
         config: config.clone(),
+        tells: config.damage == FileDamage::Salvage || !noted.notes().is_empty(),
         uuid: there.uuid,
         channel: there.channel,
         source,

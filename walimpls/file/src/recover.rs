@@ -15,8 +15,9 @@ use crate::fault;
 use crate::footer;
 use crate::frame::kind;
 use crate::lock::Right;
-use crate::manifest::Manifest;
-use crate::segment::{self, BLOCK, CHUNK, Found, Segment, SegmentHeader};
+use crate::making::Making;
+use crate::manifest::{self, Manifest};
+use crate::segment::{self, BLOCK, CHUNK, Found, Segment};
 use crate::summary::Summary;
 use crate::survey::{Last, LastEnd, Look, Sealed, Survey};
 use crate::walk::{self, Spot};
@@ -70,18 +71,24 @@ fn create(
 ) -> Result<Ready> {
     right.check()?;
     if let Some(number) = stub {
+        let begun = std::fs::metadata(segment::path(dir, number)).is_ok_and(|it| it.len() <= BLOCK);
+        if !begun {
+            // More than a crash leaves of a first segment: the manifest is older than the log.
+            return Err(manifest::lost(dir));
+        }
         remove(dir, number)?;
     }
-    manifest.store(dir)?;
+    manifest.reserve(dir, disk)?;
+    manifest.store_on(dir, disk)?;
     let previous = Spot {
         offset: BLOCK,
         serial: 0,
         chain: Some(0),
     };
-    let segment = new_segment(dir, disk, manifest.uuid(), 0, 0, previous)?;
+    let segment = Making::new(dir, manifest.uuid(), 0, 0, previous).make(dir, disk)?;
     manifest.first_segment = Some(0);
     right.check()?;
-    manifest.store(dir)?;
+    manifest.store_on(dir, disk)?;
     let spot = Spot::start(&segment);
     Ok(Ready {
         manifest,
@@ -89,39 +96,6 @@ fn create(
         segment,
         spot,
         summary: Summary::default(),
-    })
-}
-
-/// Makes a segment and syncs it and its name.
-pub(crate) fn new_segment(
-    dir: &Path,
-    disk: &dyn Disk,
-    uuid: [u8; 16],
-    number: u64,
-    first_serial: u64,
-    previous: Spot,
-) -> Result<Segment> {
-    let header = SegmentHeader {
-        uuid,
-        number,
-        epoch: random::number(),
-        first_serial,
-        previous_end: previous.serial,
-        previous_crc: previous.chain.unwrap_or_default(),
-    };
-    let path = segment::path(dir, number);
-    let make = || {
-        let file = disk.create(&path)?;
-        disk.write(&file, &header.encode(), 0)?;
-        disk.sync(&file)?;
-        disk.sync_dir(dir)?;
-        Ok(file)
-    };
-    let file = make().map_err(|error| fault::refused("making a segment", &path, error))?;
-    Ok(Segment {
-        header,
-        file: Arc::new(file),
-        path: path.into(),
     })
 }
 
@@ -138,7 +112,9 @@ impl Recovery<'_> {
         self.remove_truncated(first)?;
         if let Some(stub) = survey.stub {
             remove(self.dir, stub)?;
-            survey.highest = survey.last.as_ref().map(|last| last.segment.header.number);
+            let others = segment::list(self.dir)
+                .map_err(|error| fault::refused("listing the segments", self.dir, error))?;
+            survey.highest = others.last().copied();
         }
         let end = survey.end_serial();
         let mut sealed = std::mem::take(&mut survey.sealed);
@@ -162,14 +138,8 @@ impl Recovery<'_> {
                     |l| l.spot,
                 );
                 let floor = end.max(survey.floor);
-                let segment = new_segment(
-                    self.dir,
-                    self.disk,
-                    survey.manifest.uuid(),
-                    number,
-                    floor,
-                    previous,
-                )?;
+                let making = Making::new(self.dir, survey.manifest.uuid(), number, floor, previous);
+                let segment = making.make(self.dir, self.disk)?;
                 let carry = last.map_or_else(Summary::default, |last| {
                     self.seal_as_it_is(last, &mut sealed)
                 });
@@ -306,7 +276,11 @@ impl Recovery<'_> {
         manifest.floor = manifest.floor.max(serial);
         manifest.clean = None;
         self.right.check()?;
-        manifest.store(self.dir)
+        if let Err(error) = manifest.reserve(self.dir, self.disk) {
+            // It is there already, but where an older walx made the store, or a file was lost.
+            tracing::warn!(directory = %self.dir.display(), %error, "no room could be reserved for truncations");
+        }
+        manifest.store_on(self.dir, self.disk)
     }
 }
 

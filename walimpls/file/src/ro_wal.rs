@@ -6,6 +6,7 @@ use walx_impls::{RoWalImpls, ScanOptions, ScannerImpls, Start};
 use walx_utility::spawn;
 
 use crate::closing::{Closer, Closing};
+use crate::config::FileConfig;
 use crate::directory::Directory;
 use crate::fault;
 use crate::read;
@@ -16,15 +17,23 @@ use crate::shared::Shared;
 pub(crate) struct FileRoWal {
     pub(crate) name: ChannelName,
     directory: Arc<Directory>,
+    /// How it reads.
+    config: FileConfig,
     pub(crate) closer: Closer,
     pub(crate) opener: Closing,
 }
 
 impl FileRoWal {
-    pub(crate) fn new(name: ChannelName, directory: Arc<Directory>, opener: Closing) -> Self {
+    pub(crate) fn new(
+        name: ChannelName,
+        directory: Arc<Directory>,
+        config: FileConfig,
+        opener: Closing,
+    ) -> Self {
         Self {
             name,
             directory,
+            config,
             closer: Closer::new(),
             opener,
         }
@@ -73,9 +82,10 @@ impl RoWalImpls for FileRoWal {
     }
 
     async fn scan(&self, start: Start, options: ScanOptions) -> Result<Box<dyn ScannerImpls>> {
+        let config = self.config.clone();
         let reader = self.blocking("scan", move |directory, name| {
             let owner = Self::owner(directory, name)?;
-            read::start(&directory.config, name, owner, start, &options)
+            read::start(&config, name, owner, start, &options)
         });
         let reader = reader.await?;
         let closings = [self.closer.watch(), self.opener.clone()];
@@ -87,10 +97,11 @@ impl RoWalImpls for FileRoWal {
     }
 
     async fn bounds(&self) -> Result<Bounds> {
-        let bounds = self.blocking("bounds", |directory, name| {
+        let config = self.config.clone();
+        let bounds = self.blocking("bounds", move |directory, name| {
             let owner = Self::owner(directory, name)?;
             read::bounds(
-                &directory.config,
+                &config,
                 name,
                 owner
                     .as_ref()

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -141,6 +142,11 @@ impl Segment {
         }
     }
 
+    /// The directory it lies in.
+    pub(crate) fn dir(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// The file's present size.
     pub(crate) fn len(&self) -> Result<u64> {
         let meta = self.file.metadata();
@@ -160,6 +166,25 @@ impl Segment {
             .get(offset, len)
             .map_err(|error| fault::refused("reading a segment", &self.path, error))
     }
+}
+
+/// The store that most segments of a directory belong to, as far as their headers are sound.
+pub(crate) fn store(dir: &Path) -> Option<[u8; 16]> {
+    let mut stores: Vec<([u8; 16], usize)> = Vec::new();
+    for number in list(dir).ok()? {
+        let mut block = [0; BLOCK as usize];
+        let file = File::open(path(dir, number)).ok()?;
+        if file.read_exact_at(&mut block, 0).is_ok()
+            && let Head::Sound(header) = SegmentHeader::decode(&block)
+        {
+            match stores.iter_mut().find(|(uuid, _)| *uuid == header.uuid) {
+                Some((_, count)) => *count += 1,
+                None => stores.push((header.uuid, 1)),
+            }
+        }
+    }
+    let most = stores.into_iter().max_by_key(|(_, count)| *count);
+    most.map(|(uuid, _)| uuid)
 }
 
 /// The name of a segment's file.

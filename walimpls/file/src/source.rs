@@ -7,12 +7,12 @@ use walx_impls::Scanned;
 
 use crate::config::FileConfig;
 use crate::cursor::{Cursor, Step};
-use crate::fault::Damage;
 use crate::follow::{self, Follower};
 use crate::id::id;
-use crate::segment;
+use crate::segment::{self, Found, Segment};
 use crate::setting::FileDamage;
 use crate::shared::Shared;
+use crate::through;
 
 pub(crate) enum Source {
     /// The store in this process.
@@ -28,7 +28,9 @@ pub(crate) struct Reader {
     pub(crate) channel: u32,
     pub(crate) source: Source,
     pub(crate) cursor: Cursor,
-    /// What was read ahead of the caller, where the store is salvaged.
+    /// Whether damage is told: the store is salvaged, or a repair took note of losses.
+    pub(crate) tells: bool,
+    /// What was read ahead of the caller, where damage is told.
     pub(crate) ahead: Option<Vec<Scanned>>,
 }
 
@@ -36,7 +38,7 @@ impl Reader {
     /// The next records; `None` where there are none yet. What is lost right behind a record is told together with it:
     /// a scan that ends at the newest record would not ask again.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<Scanned>>> {
-        if self.config.damage == FileDamage::Strict {
+        if !self.tells {
             return self.read();
         }
         let mut items = match self.ahead.take() {
@@ -118,19 +120,23 @@ impl Reader {
         if torn {
             return Ok(None);
         }
-        let later = segment::list(&self.config.path)
-            .unwrap_or_default()
-            .into_iter()
-            .find(|later| *later > number);
-        let damage = Damage::new(
-            &segment::path(&self.config.path, number),
-            0,
-            "the segment is missing, or its header is damaged",
-        );
-        match (self.config.damage, later) {
-            (FileDamage::Strict, _) => return Err(damage.error()),
-            (FileDamage::Salvage, None) => self.cursor.pass(horizon),
-            (FileDamage::Salvage, Some(later)) => self.move_to(later),
+        // Those in between that have no sound header are lost with it.
+        let later = self.later(number)?;
+        let behind = later.map_or(horizon, |(_, serial)| serial);
+        let (loss, damage) =
+            through::missing(&self.config.path, number, self.cursor.serial(), behind);
+        if self.config.damage == FileDamage::Strict
+            && (later.is_none() || !self.cursor.is_noted(&loss)?)
+        {
+            return Err(damage.error());
+        }
+        match later {
+            Some((later, _)) => {
+                self.move_to(later);
+                // It needn't say what is lost before it.
+                self.cursor.lose(later);
+            }
+            None => self.cursor.pass(horizon),
         }
         let said = vec![Scanned::Damage(damage.text())];
         Ok(match (news, later) {
@@ -138,6 +144,19 @@ impl Reader {
             (false, Some(_)) => None,
             (false, None) => Some(None),
         })
+    }
+
+    /// The next segment with a sound header, and its first serial.
+    fn later(&self, number: u64) -> Result<Option<(u64, u64)>> {
+        let numbers = segment::list(&self.config.path).unwrap_or_default();
+        for later in numbers.into_iter().filter(|later| *later > number) {
+            if let Found::Segment(segment) =
+                Segment::find(&self.config.path, self.uuid, later, false)?
+            {
+                return Ok(Some((later, segment.header.first_serial)));
+            }
+        }
+        Ok(None)
     }
 
     fn move_to(&mut self, segment: u64) {

@@ -43,6 +43,8 @@ pub(crate) struct State {
     /// Why nothing more is taken.
     refused: Option<Error>,
     ending: bool,
+    /// Somebody made room since the writer last asked.
+    room: bool,
 }
 
 impl Stage {
@@ -88,6 +90,29 @@ impl Stage {
             }
             Err(_) => Vec::new(),
         }
+    }
+
+    /// Waits until somebody made room or the stage ends, but no longer than `pause`; whether it ends.
+    pub(crate) fn pause(&self, pause: Duration) -> bool {
+        let Ok(state) = self.state.lock() else {
+            return true;
+        };
+        let on = |state: &mut State| !state.ending && !state.room;
+        match self.more.wait_timeout_while(state, pause, on) {
+            Ok((mut state, _)) => {
+                state.room = false;
+                state.ending
+            }
+            Err(_) => true,
+        }
+    }
+
+    /// Tells a writer that waits for room to try again.
+    pub(crate) fn made_room(&self) {
+        if let Ok(mut state) = self.state.lock() {
+            state.room = true;
+        }
+        self.more.notify_one();
     }
 
     /// Waits for work, but no longer than `patience`.

@@ -144,6 +144,7 @@ impl Store {
                 return Err(Error::new(ErrorKind::Fenced, text));
             }
         }
+        let is_new = known.is_none();
         let (number, mut line) = known.unwrap_or_else(|| {
             let number = table
                 .manifest
@@ -163,9 +164,19 @@ impl Store {
         line.opens += 1;
         let handle = Arc::new(Handle::new(name.clone(), number, line.opens));
         let next = line.next;
+        if is_new {
+            // Now or never: what is truncated or closed later must find room for all that it has to say.
+            let mut manifest = table.manifest.clone();
+            manifest.channels.insert(number, line.clone());
+            manifest.reserve(&self.shared.dir, self.shared.disk.as_ref())?;
+        }
         self.write(&mut table, |manifest| {
             _ = manifest.channels.insert(number, line)
         })?;
+        if is_new {
+            // In both files: where one is lost, the other one knows the channel.
+            self.write(&mut table, |_| {})?;
+        }
         let mut stage = self.shared.stage.lock()?;
         stage.add_channel(number, next);
         if let Some(holder) = holder {
@@ -248,7 +259,7 @@ impl Store {
             self.durable(&log)
         });
         drop(log);
-        manifest.store(&self.shared.dir)?;
+        manifest.store_on(&self.shared.dir, self.shared.disk.as_ref())?;
         table.manifest = manifest;
         Ok(())
     }

@@ -9,11 +9,12 @@ use walx_core::{ErrorKind, Result};
 use crate::acked::Acked;
 use crate::fault::{self, Damage};
 use crate::footer;
+use crate::loss::{ByConfig, Judge, Losses};
 use crate::manifest::{self, Manifest};
 use crate::segment::{self, BLOCK, Found, Segment, SegmentHeader};
 use crate::setting::FileDamage;
 use crate::summary::Summary;
-use crate::through::{Through, read_through};
+use crate::through::{self, Through, Until, read_through};
 use crate::walk::{self, Spot};
 
 /// How to look.
@@ -42,7 +43,7 @@ pub(crate) struct Survey {
     pub(crate) horizon: u64,
     /// What `ACKED` says.
     pub(crate) acked: Option<Acked>,
-    /// How many records are lost between sound ones.
+    /// How many records are lost between sound ones, but for those that a repair took note of.
     pub(crate) holes: u64,
     /// The highest number that a file has.
     pub(crate) highest: Option<u64>,
@@ -129,7 +130,11 @@ impl Survey {
         if how.live {
             survey.horizon = floor;
         }
-        survey.segments(dir, how, numbers)?;
+        let mut judge = ByConfig {
+            damage: how.damage,
+            losses: Losses::load(dir, &survey.manifest.uuid)?,
+        };
+        survey.segments(dir, how, numbers, &mut judge)?;
         if !how.live {
             if survey.ends_in_loss() {
                 // How much is unknown; whoever reads to the end must meet it.
@@ -155,7 +160,13 @@ impl Survey {
                 || self.highest.filter(|_| self.stub.is_none()) > number)
     }
 
-    fn segments(&mut self, dir: &Path, how: Look, mut numbers: Vec<u64>) -> Result<()> {
+    fn segments(
+        &mut self,
+        dir: &Path,
+        how: Look,
+        mut numbers: Vec<u64>,
+        judge: &mut ByConfig,
+    ) -> Result<()> {
         let uuid = self.manifest.uuid();
         let Some(first) = self.manifest.first_segment else {
             // The store was never finished; what was begun of its first segment is adopted or made again.
@@ -163,145 +174,144 @@ impl Survey {
             return Ok(());
         };
         numbers.retain(|number| *number >= first);
-        let mut found = Vec::new();
-        let mut expected = first;
+        // Heads only: a store has more segments than a process may have files open.
+        let mut heads = Vec::new();
         for (at, number) in numbers.iter().copied().enumerate() {
-            if number != expected {
-                how.damaged(Damage::new(
-                    &segment::path(dir, expected),
-                    0,
-                    "the segment is missing",
-                ))?;
-            }
-            expected = number + 1;
-            let last = at + 1 == numbers.len();
-            match Segment::find(dir, uuid, number, how.writable && last)? {
-                Found::Segment(segment) => found.push(segment),
-                Found::Headless { bytes } if last && bytes <= BLOCK && number != first => {
+            match Segment::find(dir, uuid, number, false)? {
+                Found::Segment(segment) => {
+                    if heads.is_empty() {
+                        self.start(&segment, first, judge)?;
+                    }
+                    heads.push(segment.header);
+                }
+                Found::Headless { bytes }
+                    if at + 1 == numbers.len() && bytes <= BLOCK && number != first =>
+                {
                     self.stub = Some(number)
                 }
-                Found::Headless { .. } | Found::Missing => {
-                    let what = "the segment has no sound header of this store";
-                    how.damaged(Damage::new(&segment::path(dir, number), 0, what))?;
-                }
+                // What stands before it and behind it tells what is lost.
+                Found::Headless { .. } | Found::Missing => {}
             }
         }
-        if numbers.is_empty() {
-            how.damaged(Damage::new(
-                &segment::path(dir, first),
-                0,
-                "the segment is missing",
-            ))?;
-        }
-        if self.stub.is_some()
-            && let Some(before) = found.pop()
-        {
-            // The header of the next segment is synced before the footer of this one is written.
-            if footer::read(&before)?.is_some() && !how.live {
-                let what = "the segment has no sound header, though the one before it is sealed";
-                how.damaged(Damage::new(
-                    &segment::path(dir, before.header.number + 1),
-                    0,
-                    what,
-                ))?;
+        let reopen = |header: &SegmentHeader, writable| match Segment::find(
+            dir,
+            uuid,
+            header.number,
+            writable,
+        )? {
+            Found::Segment(segment) => Ok(segment),
+            Found::Missing | Found::Headless { .. } => {
+                let path = segment::path(dir, header.number);
+                Err(Damage::new(&path, 0, "the segment went missing meanwhile").error())
             }
-            let path = segment::path(dir, before.header.number);
-            // The last one is opened for writing.
-            match Segment::find(dir, uuid, before.header.number, how.writable)? {
-                Found::Segment(segment) => found.push(segment),
-                _ => how.damaged(Damage::new(&path, 0, "the segment is missing"))?,
-            }
-        }
+        };
+        let Some(last) = heads.last().copied() else {
+            let (loss, damage) = through::missing(dir, first, 0, self.floor.max(1));
+            return judge.damaged(&loss, damage).map(|_| ());
+        };
         let mut carry = Summary::default();
-        let mut found = found.into_iter().peekable();
-        while let Some(segment) = found.next() {
-            match found.peek() {
-                Some(next) => self.sealed(how, &segment, &next.header, &mut carry)?,
-                None => self.last(how, segment, &carry)?,
-            }
+        for pair in heads.windows(2) {
+            self.sealed(&reopen(&pair[0], false)?, &pair[1], &mut carry, judge)?;
         }
+        let last = reopen(&last, how.writable)?;
+        let behind = last.header.number + 1;
+        // The header of the next segment is synced before the footer of this one is written.
+        let lost = match self.stub {
+            Some(_) => !how.live && footer::read(&last)?.is_some(),
+            None => self.highest >= Some(behind),
+        };
+        if lost {
+            let end = self.floor.max(last.header.first_serial + 1);
+            let (loss, damage) = through::missing(dir, behind, last.header.first_serial, end);
+            judge.damaged(&loss, damage)?;
+        }
+        self.last(how, last, &carry, judge)?;
         self.known_channels(dir)
+    }
+
+    /// What is lost before the first segment that is there.
+    fn start(&mut self, segment: &Segment, first: u64, judge: &mut ByConfig) -> Result<()> {
+        let header = &segment.header;
+        let lost = if header.number > first {
+            Some(through::missing(
+                segment.dir(),
+                first,
+                0,
+                header.first_serial,
+            ))
+        } else {
+            through::before(segment)
+        };
+        if let Some((loss, damage)) = lost {
+            judge.damaged(&loss, damage)?;
+        }
+        Ok(())
     }
 
     fn sealed(
         &mut self,
-        how: Look,
         segment: &Segment,
         next: &SegmentHeader,
         carry: &mut Summary,
+        judge: &mut ByConfig,
     ) -> Result<()> {
         let header = &segment.header;
         let (mut kept, mut unsealed) = (None, None);
-        let end = match footer::read(segment)? {
+        let (end, sealed) = match footer::read(segment)? {
             Some((_, spot, summary)) => {
                 *carry = summary;
-                spot
+                (spot, true)
             }
             None => {
                 let mut summary = carry.following(header.first_serial);
-                let through = read_through(
-                    segment,
-                    how,
-                    (next.previous_end, u64::MAX),
-                    true,
-                    &mut summary,
-                )?;
-                let Through { spot, holes, end } = through;
-                self.holes += holes;
-                if holes == 0 && end != LastEnd::Damaged {
-                    unsealed = Some(spot);
-                }
+                let until = if next.number == header.number + 1 {
+                    Until::Next(next.previous_end)
+                } else {
+                    Until::Lost
+                };
+                let through = read_through(segment, until, &mut summary, judge)?;
+                self.holes += through.holes;
+                unsealed = through.whole.then_some(through.spot);
                 *carry = summary.clone();
                 kept = Some(Arc::new(summary));
-                spot
+                (through.spot, through.sealed)
             }
         };
-        self.holes += next.first_serial.saturating_sub(end.serial);
-        let follows = next.number == header.number + 1
-            && next.previous_end == end.serial
-            && next.first_serial == end.serial
-            && end.chain == Some(next.previous_crc);
-        if next.number != header.number + 1 {
-            // Said already: one between them is missing.
-        } else if end.serial != next.previous_end
-            || end.chain.is_some_and(|crc| crc != next.previous_crc)
+        let lost = through::between(segment, end, sealed, next);
+        if let Some((loss, damage)) = &lost
+            && !judge.damaged(loss, damage.clone())?
         {
-            let what = format!(
-                "the segment ends at serial {}, the next one follows {}",
-                end.serial, next.previous_end
-            );
-            how.damaged(Damage::new(&segment.path, end.offset, what))?;
-        } else if next.first_serial != next.previous_end {
-            let what = format!(
-                "the records {} to {} are lost",
-                next.previous_end,
-                next.first_serial - 1
-            );
-            how.damaged(Damage::new(&segment.path, end.offset, what))?;
+            self.holes += next.first_serial.saturating_sub(end.serial);
         }
         self.sealed.push(Sealed {
             number: header.number,
             end_serial: end.serial,
             summary: kept,
-            unsealed: unsealed.filter(|_| follows),
+            unsealed: unsealed.filter(|_| lost.is_none()),
         });
         Ok(())
     }
 
-    fn last(&mut self, how: Look, segment: Segment, carry: &Summary) -> Result<()> {
+    fn last(
+        &mut self,
+        how: Look,
+        segment: Segment,
+        carry: &Summary,
+        judge: &mut ByConfig,
+    ) -> Result<()> {
         if how.live && self.acked.is_none() {
             // Without ACKED, what the writer wrote into its frames is all that can be known.
             self.horizon = self.horizon.max(walk::acked_behind(&segment, BLOCK)?);
         }
         let mut summary = carry.following(segment.header.first_serial);
-        let through = read_through(
-            &segment,
-            how,
-            (self.floor, self.horizon),
-            false,
-            &mut summary,
-        )?;
-        let Through { spot, end, holes } = through;
+        let until = Until::Tail {
+            reach: self.floor,
+            limit: self.horizon,
+            live: how.live,
+        };
+        let Through {
+            spot, end, holes, ..
+        } = read_through(&segment, until, &mut summary, judge)?;
         self.holes += holes;
         self.last = Some(Last {
             segment,

@@ -60,6 +60,12 @@ impl Store {
                 manifest.first_segment = Some(first);
             }
         })?;
+        if !dropped.is_empty()
+            // In both files: where one is lost, the other one misses no segment.
+            && let Err(error) = self.write(&mut table, |_| {})
+        {
+            tracing::warn!(directory = %self.shared.dir.display(), %error, "one manifest is older than the other");
+        }
         let mut log = self.shared.log()?;
         if !dropped.is_empty() {
             log.first = first;
@@ -72,9 +78,11 @@ impl Store {
         });
         drop(log);
         // Durably forgotten before, so that a crash leaves files too many, never too few.
-        dropped
+        let removed = dropped
             .iter()
-            .try_for_each(|segment| recover::remove(&self.shared.dir, segment.number))
+            .try_for_each(|segment| recover::remove(&self.shared.dir, segment.number));
+        self.shared.stage.made_room();
+        removed
     }
 
     /// How many of the first segments hold nothing that is kept.

@@ -2,9 +2,10 @@
 
 use walx_core::{Bytes, Error, Result};
 
-use crate::fault;
+use crate::fault::{self, Damage};
 use crate::footer;
 use crate::frame::{self, ALIGN, FrameHeader, HEADER, Line, kind};
+use crate::loss::{Judge, Loss};
 use crate::segment::{BLOCK, CHUNK, Segment};
 use crate::summary::{Summary, marks};
 use crate::window::Window;
@@ -44,6 +45,8 @@ pub(crate) enum Stop {
     Footer,
     /// What stands here is no sound frame.
     Bad(&'static str),
+    /// The head of the frame here is sound, but not all of its directory and records.
+    Spoilt(&'static str),
 }
 
 impl Spot {
@@ -118,6 +121,7 @@ pub(crate) fn walk(
     mut spot: Spot,
     limit: u64,
     summary: &mut Summary,
+    judge: &mut dyn Judge,
 ) -> Result<Walk> {
     let mut window = Window::new(segment.file.clone(), CHUNK);
     let stop = loop {
@@ -139,11 +143,12 @@ pub(crate) fn walk(
             break Stop::End;
         }
         let Some((lines, body)) = open_frame(&header, &frame) else {
-            break Stop::Bad("the directory of the frame here is damaged");
+            break Stop::Spoilt("the directory of the frame here is damaged");
         };
-        if !records_are_sound(&header, &lines, &body) {
-            break Stop::Bad("a record of the frame here is damaged");
+        if unsound(&header, &lines, &body).next().is_some() {
+            break Stop::Spoilt("a record of the frame here is damaged");
         }
+        judge.passed(header.stride())?;
         note(summary, &header, spot.offset, &lines, &body);
         spot = spot.behind(&header);
         summary.end_serial = spot.serial;
@@ -171,13 +176,92 @@ fn note(summary: &mut Summary, header: &FrameHeader, offset: u64, lines: &[Line]
     }
 }
 
-fn records_are_sound(header: &FrameHeader, lines: &[Line], body: &Bytes) -> bool {
+/// The damaged records of a frame: where each starts behind the body's start, its serial, its line.
+fn unsound<'a>(
+    header: &FrameHeader,
+    lines: &'a [Line],
+    body: &'a [u8],
+) -> impl Iterator<Item = (usize, u64, &'a Line)> {
     let mut at = 0;
-    (header.first_serial..).zip(lines).all(|(serial, line)| {
-        let bytes = &body[at..at + line.len];
-        at += line.len;
-        frame::bind(crc32c::crc32c(bytes), serial) == line.crc
+    let placed = (header.first_serial..)
+        .zip(lines)
+        .map(move |(serial, line)| {
+            let start = at;
+            at += line.len;
+            (start, serial, line)
+        });
+    placed.filter(|(start, serial, line)| {
+        let bytes = &body[*start..start + line.len];
+        frame::bind(crc32c::crc32c(bytes), *serial) != line.crc
     })
+}
+
+/// Passes a frame whose head is sound, adds what its directory says to the summary, and tells each damage in it: the
+/// places are those that a reader names. Gives the spot behind it, and how many serials are lost that weren't noted and
+/// whose numbers aren't known.
+pub(crate) fn pass_spoilt(
+    segment: &Segment,
+    spot: Spot,
+    summary: &mut Summary,
+    judge: &mut dyn Judge,
+) -> Result<(Spot, u64)> {
+    let mut window = Window::new(segment.file.clone(), 0);
+    let Next::Frame(header, frame) = next_frame(segment, &mut window, spot)? else {
+        return Ok((spot, 0));
+    };
+    let behind = spot.behind(&header);
+    judge.passed(header.stride())?;
+    summary.end_serial = behind.serial;
+    let Some((lines, body)) = open_frame(&header, &frame) else {
+        let (loss, damage) = spoilt_directory(segment, spot, &header);
+        let noted = judge.damaged(&loss, damage)?;
+        return Ok((behind, if noted { 0 } else { u64::from(header.count) }));
+    };
+    for (start, serial, line) in unsound(&header, &lines, &body) {
+        let (loss, damage) = spoilt_record(segment, spot, &header, (start, serial, line));
+        judge.damaged(&loss, damage)?;
+    }
+    note(summary, &header, spot.offset, &lines, &body);
+    Ok((behind, 0))
+}
+
+/// A frame whose directory is damaged: all its records are lost.
+pub(crate) fn spoilt_directory(
+    segment: &Segment,
+    spot: Spot,
+    header: &FrameHeader,
+) -> (Loss, Damage) {
+    let loss = Loss {
+        segment: segment.header.number,
+        epoch: Some(segment.header.epoch),
+        offset: spot.offset,
+        end: spot.offset + header.stride(),
+        first: header.first_serial,
+        behind: header.end_serial(),
+    };
+    let what = format!("the directory of a frame is damaged; {}", loss.serials());
+    (loss, Damage::new(&segment.path, spot.offset, what))
+}
+
+/// A damaged record: where it starts in the body of its frame, its serial, its line.
+pub(crate) fn spoilt_record(
+    segment: &Segment,
+    spot: Spot,
+    header: &FrameHeader,
+    (start, serial, line): (usize, u64, &Line),
+) -> (Loss, Damage) {
+    let offset = spot.offset + (HEADER + header.dir_len as usize + start) as u64;
+    let loss = Loss {
+        segment: segment.header.number,
+        epoch: Some(segment.header.epoch),
+        offset,
+        end: offset + line.len as u64,
+        first: serial,
+        behind: serial + 1,
+    };
+    let what = format!("record {} (serial {serial}) is damaged", line.number);
+    let damage = Damage::new(&segment.path, offset, what).of(line.channel);
+    (loss, damage)
 }
 
 /// The first frame with a sound head at or behind `from` whose first serial is not below `serial`.

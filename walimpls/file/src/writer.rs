@@ -11,8 +11,9 @@ use crate::acked::{Acked, AckedFile};
 use crate::fault;
 use crate::footer;
 use crate::frame::{ALIGN, FrameHeader, HEADER, kind};
+use crate::full::{self, Attempt, Wait};
 use crate::group::Group;
-use crate::recover::new_segment;
+use crate::making::{self, Making};
 use crate::segment::{BLOCK, Segment};
 use crate::setting::FileDurability;
 use crate::shared::Shared;
@@ -28,7 +29,9 @@ pub(crate) struct Writer {
     segment: Segment,
     /// Where the next frame goes.
     spot: Spot,
-    /// What was put together and isn't written yet; it ends at the spot.
+    /// All before it is written.
+    written: Spot,
+    /// What was put together and isn't written yet: from there to the spot.
     buffer: Vec<u8>,
     /// Groups that may be written, each with the offset of its frame.
     pending: Vec<(Group, u64)>,
@@ -55,6 +58,7 @@ impl Writer {
             shared,
             segment,
             spot,
+            written: spot,
             buffer,
             pending,
             acked,
@@ -155,27 +159,69 @@ impl Writer {
         self.spot = self.spot.behind(&header);
     }
 
+    /// Writes the buffer. On a full disk it waits for room and tries the same bytes at the same place.
     fn flush(&mut self) -> Result<(), Error> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        // A file that another writer has by now is left alone; appends to one that was removed are not acknowledged.
-        self.shared.right.check()?;
-        let at = self.spot.offset - self.buffer.len() as u64;
-        let outcome = self.shared.disk.write(&self.segment.file, &self.buffer, at);
+        let mut wait = None;
+        loop {
+            // A file that another writer has by now is left alone; appends to one that was removed are not
+            // acknowledged.
+            self.shared.right.check()?;
+            let (file, at) = (&self.segment.file, self.written.offset);
+            match self.shared.disk.write(file, &self.buffer, at) {
+                Ok(()) => break,
+                Err(error) if full::is_full(&error) => {
+                    let path = Arc::clone(&self.segment.path);
+                    let attempt = Attempt {
+                        what: "writing to the log",
+                        file: &path,
+                        needed: self.buffer.len() as u64,
+                    };
+                    self.hold(&mut wait, attempt, error)?;
+                }
+                Err(error) => return Err(self.refused("writing to the log", error)),
+            }
+        }
+        wait.into_iter().for_each(Wait::over);
+        self.written = self.spot;
         self.buffer.clear();
         // A large record must not keep its memory for ever.
         self.buffer.shrink_to(FLUSH);
-        outcome.map_err(|error| self.refused("writing to the log", error))
+        Ok(())
+    }
+
+    /// Waits for room. What is written already doesn't wait with the rest.
+    fn hold(
+        &mut self,
+        wait: &mut Option<Wait>,
+        attempt: Attempt<'_>,
+        error: io::Error,
+    ) -> Result<(), Error> {
+        let wait = match wait {
+            Some(wait) => wait,
+            None => {
+                let os = self.shared.config.durability == FileDurability::Os;
+                if !os && self.written.serial > self.acked.durable {
+                    self.sync()?;
+                }
+                if self.written.serial > self.acked.acked {
+                    self.publish();
+                }
+                wait.insert(Wait::new(&self.shared))
+            }
+        };
+        wait.pause(attempt, error)
     }
 
     fn sync(&mut self) -> Result<(), Error> {
         let outcome = self.shared.disk.sync(&self.segment.file);
         outcome.map_err(|error| self.refused("syncing the log", error))?;
         self.due = None;
-        self.acked.durable = self.spot.serial;
+        self.acked.durable = self.written.serial;
         self.acked.segment = self.segment.header.number;
-        self.acked.offset = self.spot.offset;
+        self.acked.offset = self.written.offset;
         Ok(())
     }
 
@@ -189,11 +235,16 @@ impl Writer {
         Ok(())
     }
 
-    /// What is pending is acknowledged: readers see it, and those who wait are told.
+    /// What is written is acknowledged: readers see it, and those who wait are told.
     fn publish(&mut self) {
-        let pending = std::mem::take(&mut self.pending);
-        self.acked.acked = self.spot.serial;
-        self.shared.publish(&pending, self.spot);
+        let serial = self.written.serial;
+        let written = |(group, _): &(Group, u64)| group.end_serial() <= serial;
+        let rest = self
+            .pending
+            .split_off(self.pending.partition_point(written));
+        let pending = std::mem::replace(&mut self.pending, rest);
+        self.acked.acked = serial;
+        self.shared.publish(&pending, self.written);
         self.tell();
         for (group, _) in pending {
             group.done.complete(Ok(()));
@@ -213,18 +264,9 @@ impl Writer {
         self.flush()?;
         self.sync()?;
         self.publish();
-        self.shared.right.check()?;
         let shared = Arc::clone(&self.shared);
         let number = self.segment.header.number + 1;
-        let uuid = self.segment.header.uuid;
-        let next = new_segment(
-            &shared.dir,
-            shared.disk.as_ref(),
-            uuid,
-            number,
-            self.spot.serial,
-            self.spot,
-        )?;
+        let next = self.next_segment(number)?;
         let summary = shared.log()?.summary.clone();
         let footer = footer::encode(&summary, &self.segment, self.spot, self.acked.durable);
         let written = shared
@@ -244,9 +286,34 @@ impl Writer {
         };
         self.segment = next;
         self.spot = Spot::start(&self.segment);
+        self.written = self.spot;
         self.acked.segment = number;
         self.acked.offset = self.spot.offset;
         shared.rotated(old, self.segment.clone(), self.spot)
+    }
+
+    fn next_segment(&mut self, number: u64) -> Result<Segment, Error> {
+        let shared = Arc::clone(&self.shared);
+        let uuid = self.segment.header.uuid;
+        let making = Making::new(&shared.dir, uuid, number, self.spot.serial, self.spot);
+        let mut wait = None;
+        let file = loop {
+            shared.right.check()?;
+            match making.write(shared.disk.as_ref()) {
+                Ok(file) => break file,
+                Err(error) if full::is_full(&error) => {
+                    let attempt = Attempt {
+                        what: "making a segment",
+                        file: making.path(),
+                        needed: BLOCK,
+                    };
+                    self.hold(&mut wait, attempt, error)?;
+                }
+                Err(error) => return Err(making::refused(making.path(), error)),
+            }
+        };
+        wait.into_iter().for_each(Wait::over);
+        making.sync(&shared.dir, shared.disk.as_ref(), file)
     }
 
     fn refused(&self, what: &'static str, error: io::Error) -> Error {

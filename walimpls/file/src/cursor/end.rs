@@ -6,8 +6,11 @@ use walx_impls::Scanned;
 use super::{Batch, Cursor, Flow};
 use crate::fault::Damage;
 use crate::frame;
+use crate::loss::{Loss, Losses, TO_THE_END};
+use crate::manifest;
 use crate::segment::{self, Found, Segment};
 use crate::setting::FileDamage;
+use crate::through;
 use crate::walk::{self, Spot};
 
 impl Cursor {
@@ -29,12 +32,10 @@ impl Cursor {
                 let linked = spot.chain.is_none_or(|crc| crc == header.previous_crc)
                     || header.previous_end < spot.serial;
                 if header.first_serial > spot.serial || !linked {
-                    let last = header.first_serial.saturating_sub(1);
-                    let what = format!(
-                        "the records with the serials {} to {last} are lost",
-                        spot.serial
-                    );
-                    self.damaged(spot.offset, what, batch)?;
+                    let lost = through::between(&segment, spot, bad.is_none(), header);
+                    if let Some((loss, damage)) = lost {
+                        self.damaged(&loss, damage, batch)?;
+                    }
                 }
                 let start = Spot::start(&next);
                 self.enter(next, start)?;
@@ -55,15 +56,20 @@ impl Cursor {
             (None, Some(next)) => next.header.first_serial,
             (None, None) => horizon,
         };
-        let last = behind.saturating_sub(1);
+        let loss = Loss {
+            segment: segment.header.number,
+            epoch: Some(segment.header.epoch),
+            offset: spot.offset,
+            end: found.as_ref().map_or(TO_THE_END, |(offset, _)| *offset),
+            first: spot.serial,
+            behind: behind.max(spot.serial),
+        };
         let why = bad.unwrap_or("the segment is sealed here, and the next one does not follow it");
-        let what = format!(
-            "{why}; the records with the serials {} to {last} are lost",
-            spot.serial
-        );
         // Where a salvaging reader said already that all up to here is lost, it goes on in silence.
         if behind > spot.serial || self.damage == FileDamage::Strict {
-            self.damaged(spot.offset, what, batch)?;
+            let what = format!("{why}; {}", loss.serials());
+            let damage = Damage::new(&segment.path, spot.offset, what);
+            self.damaged(&loss, damage, batch)?;
         }
         match (found, next) {
             (Some((offset, header)), _) => {
@@ -102,14 +108,20 @@ impl Cursor {
         Ok(None)
     }
 
-    pub(super) fn damaged(&self, offset: u64, what: String, batch: &mut Batch) -> Result<()> {
-        let damage = Damage::new(&segment::path(&self.dir, self.number), offset, what);
-        match self.damage {
-            FileDamage::Strict => Err(damage.error()),
-            FileDamage::Salvage => {
-                batch.items.push(Scanned::Damage(damage.text()));
-                Ok(())
-            }
+    /// Damage ends a strict reader, unless a repair took note of it.
+    pub(super) fn damaged(&mut self, loss: &Loss, damage: Damage, batch: &mut Batch) -> Result<()> {
+        if self.damage == FileDamage::Strict && !self.is_noted(loss)? {
+            return Err(damage.error());
         }
+        batch.items.push(Scanned::Damage(damage.text()));
+        Ok(())
+    }
+
+    /// Whether a repair took note of a loss, also one that ran after the reader started.
+    pub(crate) fn is_noted(&mut self, loss: &Loss) -> Result<bool> {
+        if self.losses.note(loss).is_none() {
+            self.losses = Losses::load(&self.dir, &manifest::hex(&self.uuid))?;
+        }
+        Ok(self.losses.note(loss).is_some())
     }
 }

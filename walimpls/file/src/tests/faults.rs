@@ -77,7 +77,8 @@ impl Disk for Faulty {
 }
 
 async fn on(disk: &Arc<Faulty>, dir: &Path) -> (FileOpener, Arc<dyn WalImpls>) {
-    let opener = apart_on(&small(dir), Arc::clone(disk) as Arc<dyn Disk>);
+    let config = small(dir).with_full_disk_wait(Duration::ZERO);
+    let opener = apart_on(&config, Arc::clone(disk) as Arc<dyn Disk>);
     let wal = opener.open(&name("a"), Claim::TakeOver).await.unwrap();
     for number in 0..5 {
         append(&*wal, number, format!("record {number}"))

@@ -3,17 +3,26 @@
 mod crashes;
 mod cuts;
 mod damage;
+mod damage_table;
+mod doctor;
 mod faults;
 mod format;
+mod full;
 mod log;
+mod mounts;
 mod notice;
 mod owners;
 mod processes;
 mod races;
+mod readonly;
+mod repair;
 mod replaced;
 mod salvage;
 mod sealing;
+mod tmpfs;
 mod truncation;
+mod usage;
+mod verify;
 
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};

@@ -44,13 +44,13 @@ async fn a_child_appends_what_its_parent_asks_for() {
     opener.close().await.unwrap();
 }
 
-struct Writer {
+pub(super) struct Writer {
     child: Child,
     answers: Box<dyn Iterator<Item = String>>,
 }
 
 impl Writer {
-    fn start(dir: &Path) -> Self {
+    pub(super) fn start(dir: &Path) -> Self {
         let test = "tests::processes::a_child_appends_what_its_parent_asks_for";
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture", "--ignored"])
@@ -84,10 +84,26 @@ impl Writer {
         assert!(self.child.wait().unwrap().success());
     }
 
+    pub(super) fn append_endlessly(&mut self) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "endless").unwrap();
+    }
+
+    /// Kills it; the last number that it saw acknowledged.
+    pub(super) fn kill_and_count(mut self) -> Option<u64> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.answers.filter_map(|line| told(&line)).last()
+    }
+
     fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
+}
+
+fn told(line: &str) -> Option<u64> {
+    let number = line.strip_prefix("acked ")?;
+    number.parse().ok()
 }
 
 type Result<T> = std::result::Result<T, std::io::Error>;
@@ -98,11 +114,8 @@ async fn nothing_that_was_acknowledged_is_missing_after_a_sigkill() {
     let mut acked = None;
     for round in 0..6 {
         let mut writer = Writer::start(dir.path());
-        writeln!(writer.child.stdin.as_mut().unwrap(), "endless").unwrap();
-        let told = |line: String| {
-            line.strip_prefix("acked ")
-                .map(|number| number.parse::<u64>().unwrap())
-        };
+        writer.append_endlessly();
+        let told = |line: String| told(&line);
         for number in writer
             .answers
             .by_ref()

@@ -8,8 +8,8 @@ use walx_core::ErrorKind;
 use super::*;
 use crate::footer;
 use crate::frame::{FrameHeader, kind};
+use crate::making::Making;
 use crate::manifest::Manifest;
-use crate::recover::new_segment;
 use crate::segment::{BLOCK, Found, Segment};
 use crate::walk::{self, Spot};
 
@@ -125,7 +125,8 @@ fn a_search_reads_a_segment_once() {
         serial: 0,
         chain: Some(0),
     };
-    let segment = new_segment(dir.path(), &RealDisk, [7; 16], 0, 0, start).unwrap();
+    let making = Making::new(dir.path(), [7; 16], 0, 0, start);
+    let segment = making.make(dir.path(), &RealDisk).unwrap();
     let mut bytes = Vec::new();
     for serial in 0..FRAMES {
         let mut header = FrameHeader::new(kind::RECORDS, &[], 0, 1);
