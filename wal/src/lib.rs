@@ -11,6 +11,8 @@
 //! | go on where a reader stopped | [`ResumeToken`] |
 //! | react to an error | [`ErrorKind`] |
 //! | act on each append and entry | [`Interceptor`] |
+//! | count and measure | [`metric`]; install a recorder of the crate `metrics` before the first open |
+//! | do all that without an async runtime | `blocking`, by the feature of the same name |
 //! | add a backend | the crate `walx-impls`, then [`register_backend`] |
 //!
 //! ```
@@ -36,12 +38,16 @@
 //! # }
 //! ```
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
+
 use std::sync::{Arc, Once};
 
 pub use walx_core::*;
 pub use walx_helper::{config, uri};
 pub use walx_impls as impls;
 pub use walx_registry::{register_backend, register_builder};
+pub use walx_utility::metric;
 
 #[cfg(feature = "file")]
 pub use walx_file as file;
@@ -139,7 +145,15 @@ where
     store(store_uri).await?.open_read_only(option).await
 }
 
-/// The README's example is a test.
+/// The examples of the README and of the book are tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod book {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/introduction.md")]
+    struct Introduction;
+    #[doc = include_str!("../docs/concepts.md")]
+    struct Concepts;
+    #[doc = include_str!("../docs/errors.md")]
+    struct Errors;
+}
