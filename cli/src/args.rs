@@ -4,11 +4,21 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use walx::{ChannelName, Position};
 
-use crate::{demo, exit, tail};
+use crate::{
+    completion, copy, demo, describe, diff, doctor, exit, ls, metrics, repair, tail, truncate,
+    verify,
+};
 
 /// One write-ahead log over any message system.
 #[derive(Debug, Parser)]
-#[command(name = "walx", version, max_term_width = 80, after_help = concat_help())]
+#[command(
+    name = "walx",
+    version,
+    max_term_width = 80,
+    disable_help_subcommand = true,
+    help_template = "{about}\n\n{usage-heading} {usage}\n\nCommands:\n{subcommands}{after-help}",
+    after_help = concat_help()
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -16,9 +26,7 @@ pub(crate) struct Cli {
 
 fn concat_help() -> String {
     format!(
-        "Examples:\n  \
-         walx append file:./data orders < lines.txt\n  \
-         walx tail file:./data orders --follow\n\n\
+        "Example: walx tail file:./data orders --follow; more: walx COMMAND --help.\n\
          stdout carries data only. RUST_LOG=info shows what walx does, on stderr.\n{}",
         exit::HELP
     )
@@ -30,8 +38,26 @@ pub(crate) enum Command {
     Append(AppendArgs),
     /// Print the records of a channel
     Tail(TailArgs),
+    /// List the channels of a store
+    Ls(ls::Args),
+    /// Tell what is known of channels: bounds, owner, bytes, promises
+    Describe(describe::Args),
+    /// Read everything and check it
+    Verify(verify::Args),
+    /// Drop the oldest records of a channel
+    Truncate(truncate::Args),
+    /// Copy the messages of a channel to another one
+    Copy(copy::Args),
+    /// Compare the messages of two channels
+    Diff(diff::Args),
+    /// Make a damaged store usable again
+    Repair(repair::Args),
+    /// Check what a store needs to work
+    Doctor(doctor::Args),
     /// Kill writers for a while and prove that nothing is lost
     Demo(DemoArgs),
+    /// Print what a shell needs to complete walx
+    Completion(completion::Args),
     #[command(hide = true)]
     DemoWriter(WriterArgs),
 }
@@ -70,6 +96,8 @@ pub(crate) struct AppendArgs {
     /// Take the channel from an owner that did not release it
     #[arg(long)]
     pub(crate) take_over: bool,
+    #[command(flatten)]
+    pub(crate) metrics: metrics::Args,
 }
 
 #[derive(Args, Debug)]
@@ -107,6 +135,8 @@ pub(crate) struct TailArgs {
     /// raw: payload and a newline; json: an object a line; table: for people
     #[arg(long, short, value_enum, default_value_t, hide_possible_values = true)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) metrics: metrics::Args,
 }
 
 /// How `tail` prints.
@@ -116,6 +146,22 @@ pub(crate) enum Output {
     Raw,
     Json,
     Table,
+}
+
+/// How a command prints what it found.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Report {
+    /// table: for people; json: an object a line
+    #[arg(long, short, value_enum, default_value_t, hide_possible_values = true)]
+    pub(crate) output: Form,
+}
+
+/// For whom a command prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    #[default]
+    Table,
+    Json,
 }
 
 #[derive(Args, Debug)]
@@ -156,12 +202,25 @@ pub(crate) struct WriterArgs {
 /// Which log.
 #[derive(Args, Debug)]
 pub(crate) struct Channel {
-    #[arg(help = "Store URI, such as file:./data or 'file:./data?durability=each'")]
+    #[arg(help = STORE)]
     pub(crate) store: String,
     /// Name of the channel
     #[arg(value_parser = |name: &str| ChannelName::new(name))]
     pub(crate) channel: ChannelName,
 }
+
+/// Which logs.
+#[derive(Args, Debug)]
+pub(crate) struct Channels {
+    #[arg(help = STORE)]
+    pub(crate) store: String,
+    /// Name of the channel [default: all of them]
+    #[arg(value_parser = |name: &str| ChannelName::new(name))]
+    pub(crate) channel: Option<ChannelName>,
+}
+
+/// What the help says of an argument that is a store.
+pub(crate) const STORE: &str = "Store URI, such as file:./data or 'file:./data?durability=each'";
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use walx::ErrorKind;
 
+use crate::text;
+
 /// What the program ends with. The one place where the numbers stand; [`HELP`] is their documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -14,6 +16,7 @@ pub(crate) enum Code {
     NotFound = 3,
     Conflict = 4,
     Timeout = 5,
+    Differ = 7,
     Unsupported = 8,
     Damage = 9,
     Configuration = 10,
@@ -25,8 +28,8 @@ pub(crate) enum Code {
 /// What `--help` says of them.
 pub(crate) const HELP: &str = "\
 Exit codes: 0 ok, 1 unexpected, 2 usage or bad input, 3 not found, 4 conflict
-or fenced, 5 timeout, 8 unsupported by the store, 9 damage found, 10 store
-configuration, 130 Ctrl-C, 141 reader of stdout gone, 143 SIGTERM.";
+or fenced, 5 timeout, 7 differ, 8 unsupported by the store, 9 damage found, 10
+store configuration, 130 Ctrl-C, 141 reader of stdout gone, 143 SIGTERM.";
 
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
@@ -79,7 +82,23 @@ impl Failure {
 
 impl From<walx::Error> for Failure {
     fn from(error: walx::Error) -> Self {
-        Self::new(error.kind().into(), error)
+        match hint(&error) {
+            Some(hint) => Self::new(error.kind().into(), format!("{error}; {hint}")),
+            None => Self::new(error.kind().into(), error),
+        }
+    }
+}
+
+/// The command that helps, unless it is the one that failed.
+fn hint(error: &walx::Error) -> Option<&'static str> {
+    match (error.kind(), error.operation()) {
+        (_, "repair") => None,
+        (ErrorKind::Corrupt, "verify") => Some("`walx repair` says what can be done about it"),
+        (ErrorKind::Corrupt, _) => {
+            Some("`walx verify` lists all damage, `walx repair` says what can be done about it")
+        }
+        (ErrorKind::Conflict, _) => Some("`walx describe` shows who has it"),
+        _ => None,
     }
 }
 
@@ -91,6 +110,7 @@ impl fmt::Display for Failure {
 
 /// A line for people. Where nobody can read it (stderr is closed) there is nothing left to do about it.
 pub(crate) fn say(text: impl fmt::Display) {
+    let text = text::plain(&text.to_string());
     let _ = writeln!(io::stderr().lock(), "walx: {text}");
 }
 
@@ -110,6 +130,7 @@ mod tests {
             NotFound,
             Conflict,
             Timeout,
+            Differ,
             Unsupported,
             Damage,
             Configuration,
@@ -152,6 +173,22 @@ mod tests {
         ] {
             assert_eq!(Code::from(kind) as u8, code, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn an_error_names_the_command_that_helps() {
+        let told = |kind, operation| {
+            let error = walx::Error::new(kind, "why").with_operation(operation);
+            Failure::from(error).to_string()
+        };
+        assert_eq!(
+            told(ErrorKind::Conflict, "open"),
+            "conflict: open: why; `walx describe` shows who has it"
+        );
+        assert!(told(ErrorKind::Corrupt, "scan").contains("`walx verify` lists"));
+        assert!(!told(ErrorKind::Corrupt, "verify").contains("`walx verify`"));
+        assert_eq!(told(ErrorKind::Corrupt, "repair"), "corrupt: repair: why");
+        assert_eq!(told(ErrorKind::NotFound, "scan"), "not found: scan: why");
     }
 
     #[test]

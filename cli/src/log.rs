@@ -3,7 +3,7 @@ use std::io;
 use tracing_subscriber::EnvFilter;
 
 /// Warnings, but not those of damage and holes: the command tells of them itself.
-const DEFAULT: &str = "warn,walx_adaptor::interceptor=error,walx_file::through=error";
+const DEFAULT: &str = "warn,walx_adaptor::interceptor=error,walx_file::loss=error";
 
 /// Sends the log to stderr: warnings, or what `RUST_LOG` asks for.
 pub(crate) fn install() {

@@ -1,16 +1,28 @@
-//! The `walx` command: append records, print them, and prove on the spot that none is lost.
+//! The `walx` command: append records, print them, look after stores, and prove on the spot that nothing is lost.
 
 mod append;
 mod args;
+mod completion;
+mod copy;
 mod demo;
+mod describe;
+mod diff;
+mod doctor;
 mod exit;
 mod json;
 mod log;
+mod ls;
+mod metrics;
+mod out;
 mod progress;
+mod repair;
 mod signal;
 mod sink;
 mod store;
 mod tail;
+mod text;
+mod truncate;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -45,6 +57,15 @@ fn run(cli: Cli) -> Result<Code, Failure> {
         match cli.command {
             Command::Append(args) => append::run(args).await,
             Command::Tail(args) => tail::run(args).await,
+            Command::Ls(args) => ls::run(args).await,
+            Command::Describe(args) => describe::run(args).await,
+            Command::Verify(args) => verify::run(args).await,
+            Command::Truncate(args) => truncate::run(args).await,
+            Command::Copy(args) => copy::run(args).await,
+            Command::Diff(args) => diff::run(args).await,
+            Command::Repair(args) => repair::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
+            Command::Completion(args) => completion::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::DemoWriter(args) => demo::writer::run(args).await,
         }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use walx_utility::clock;
 
@@ -52,8 +52,62 @@ impl Progress {
     }
 }
 
+/// Runs something long, and shows how far it is, how fast, and when it will be done.
+pub(crate) async fn watch<T>(
+    verb: &str,
+    progress: &walx::Progress,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut line = Progress::start();
+    let begin = clock::now();
+    let mut work = std::pin::pin!(work);
+    loop {
+        if let Ok(outcome) = clock::timeout(PERIOD, work.as_mut()).await {
+            line.clear();
+            return outcome;
+        }
+        line.show(|| {
+            let so_far = describe(progress.done(), progress.total(), begin.elapsed());
+            format!("{verb} {so_far}")
+        });
+    }
+}
+
+fn describe(done: u64, total: u64, elapsed: Duration) -> String {
+    let rate = done as f64 / elapsed.as_secs_f64().max(0.001);
+    let speed = format!("{}/s", BinaryBytes(rate as u64));
+    // The whole is not known before the first part of it is looked at, and an owner may add to it.
+    if total <= done || rate < 1.0 {
+        return format!("{}, {speed}", BinaryBytes(done));
+    }
+    let left = Duration::from_secs(((total - done) as f64 / rate).ceil() as u64);
+    format!(
+        "{} of {}, {speed}, {} left",
+        BinaryBytes(done),
+        BinaryBytes(total),
+        humantime::format_duration(left)
+    )
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_tells_how_far_how_fast_and_how_long_still() {
+        let two = Duration::from_secs(2);
+        assert_eq!(
+            describe(2 << 20, 10 << 20, two),
+            "2.00 MiB of 10.00 MiB, 1.00 MiB/s, 8s left"
+        );
+        assert_eq!(describe(2 << 20, 0, two), "2.00 MiB, 1.00 MiB/s");
+        assert_eq!(describe(0, 1 << 20, two), "0 B, 0 B/s");
+        assert_eq!(describe(0, 0, Duration::ZERO), "0 B, 0 B/s");
     }
 }

@@ -6,6 +6,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use walx_utility::spawn;
 
+use crate::exit::{Code, Failure};
+
 /// From this size on a chunk goes to the thread.
 const CHUNK_BYTES: usize = 64 << 10;
 /// Chunks between the caller and the thread.
@@ -102,6 +104,14 @@ fn broken(outcome: Result<io::Result<()>, oneshot::error::RecvError>) -> io::Err
 /// Whether the reader of our output went away, as `head` does.
 pub(crate) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// Why a command ends that can't write its output.
+pub(crate) fn refused(error: &io::Error) -> Failure {
+    Failure::new(
+        Code::Unexpected,
+        format!("stdout can't be written: {error}"),
+    )
 }
 
 #[cfg(test)]

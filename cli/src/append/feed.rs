@@ -10,10 +10,11 @@ use crate::exit::{Code, Failure};
 use crate::progress::Progress;
 use crate::signal::Signals;
 use crate::sink::{self, Sink};
+use crate::text;
 
 /// Appends on their way. With short lines the first limit holds, with long ones the second.
-const MAX_COUNT: usize = 16_384;
-const MAX_BYTES: usize = 16 << 20;
+pub(crate) const MAX_COUNT: usize = 16_384;
+pub(crate) const MAX_BYTES: usize = 16 << 20;
 
 /// Takes items from the reader, appends them, and hands out their places, until all of them are decided.
 pub(super) struct Feed<'a> {
@@ -79,7 +80,8 @@ impl<'a> Feed<'a> {
             0 => String::new(),
             more => format!(", {more} more may have been appended"),
         };
-        format!("appended {} records{unknown}", self.acknowledged)
+        let records = text::count(self.acknowledged, "record");
+        format!("appended {records}{unknown}")
     }
 
     fn take(&mut self, batch: Option<Batch>) {

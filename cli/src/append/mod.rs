@@ -12,16 +12,17 @@ mod json;
 mod lines;
 mod source;
 
-use walx::{CacheOption, OpenOption, Opener};
+use walx::{CacheOption, ChannelName, OpenOption, Opener};
 
 use crate::args::AppendArgs;
 use crate::exit::{self, Code, Failure};
 use crate::progress::Progress;
 use crate::signal::Signals;
-use crate::sink::Sink;
+use crate::sink::{self, Sink};
 use crate::store;
 
 use feed::Feed;
+pub(crate) use feed::{MAX_BYTES, MAX_COUNT};
 pub(crate) use flight::Flight;
 pub(crate) use lines::{LineReader, TooLong};
 
@@ -34,9 +35,18 @@ pub(crate) async fn run(args: AppendArgs) -> Result<Code, Failure> {
     let mut signals = Signals::listen()?;
     // The input comes first: a wrong file name must not make anybody owner of a channel.
     let input = source::open(&args.file)?;
+    let _metrics = args.metrics.serve().await?;
     let store = store::open(&args.at.store).await?;
     let outcome = append(&*store, input, &args, &mut signals).await;
     store::close(&*store, outcome).await
+}
+
+/// How a channel is opened that is only appended to.
+pub(crate) fn option(channel: ChannelName, take_over: bool) -> OpenOption {
+    OpenOption::new(channel)
+        .with_take_over(take_over)
+        .with_cache(CACHE)
+        .with_max_in_flight_bytes(IN_FLIGHT_BYTES)
 }
 
 async fn append(
@@ -45,18 +55,12 @@ async fn append(
     args: &AppendArgs,
     signals: &mut Signals,
 ) -> Result<Code, Failure> {
-    let option = OpenOption::new(args.at.channel.clone())
-        .with_take_over(args.take_over)
-        .with_cache(CACHE)
-        .with_max_in_flight_bytes(IN_FLIGHT_BYTES);
+    let option = option(args.at.channel.clone(), args.take_over);
     let wal = store.open(option).await?;
     let max_record = store.capability().max_record_bytes;
     let batches = source::start(input, args.json, max_record)?;
     let ids = match args.print_ids {
-        true => Some(
-            Sink::stdout()
-                .map_err(|error| Failure::new(Code::Unexpected, format!("stdout: {error}")))?,
-        ),
+        true => Some(Sink::stdout().map_err(|error| sink::refused(&error))?),
         false => None,
     };
     let mut feed = Feed::new(&*wal, batches, ids, Progress::start());

@@ -11,18 +11,14 @@ use walx::{End, LostPolicy, OpenOption, Opener, Position, ScanOption};
 use crate::args::TailArgs;
 use crate::exit::{Code, Failure};
 use crate::signal::Signals;
-use crate::sink::Sink;
+use crate::sink::{self, Sink};
 use crate::store;
 
 use print::Print;
 
-/// Bytes that are read ahead of stdout.
-const READ_AHEAD_BYTES: usize = 4 << 20;
-/// Bytes of the newest records that stay in memory for this one scanner.
-const CACHE: walx::CacheOption = walx::CacheOption::new(8 << 20, std::time::Duration::from_secs(5));
-
 pub(crate) async fn run(args: TailArgs) -> Result<Code, Failure> {
     let mut signals = Signals::listen()?;
+    let _metrics = args.metrics.serve().await?;
     let store = store::open(&args.at.store).await?;
     let outcome = tail(&*store, args, &mut signals).await;
     store::close(&*store, outcome).await
@@ -30,12 +26,11 @@ pub(crate) async fn run(args: TailArgs) -> Result<Code, Failure> {
 
 async fn tail(store: &dyn Opener, args: TailArgs, signals: &mut Signals) -> Result<Code, Failure> {
     let wal = store
-        .open_read_only(OpenOption::new(args.at.channel.clone()).with_cache(CACHE))
+        .open_read_only(OpenOption::new(args.at.channel.clone()).with_cache(store::CACHE))
         .await?;
     let outcome = match wal.scan(scan_option(&args)).await {
         Ok(scanner) => {
-            let sink = Sink::stdout()
-                .map_err(|error| Failure::new(Code::Unexpected, format!("stdout: {error}")))?;
+            let sink = Sink::stdout().map_err(|error| sink::refused(&error))?;
             Print::new(scanner, sink, args.output, args.count)
                 .run(signals)
                 .await
@@ -56,7 +51,7 @@ fn scan_option(args: &TailArgs) -> ScanOption {
     };
     let option = ScanOption::new(args.from)
         .on_lost(on_lost)
-        .with_read_ahead_bytes(READ_AHEAD_BYTES);
+        .with_read_ahead_bytes(store::READ_AHEAD_BYTES);
     if args.follow {
         option
     } else {

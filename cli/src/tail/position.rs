@@ -1,6 +1,7 @@
 use walx::{Lsn, Position, Tick};
 
-const FORMS: &str =
+/// What is said where a text is none of them.
+pub(crate) const FORMS: &str =
     "use earliest, latest, lsn:N, id:ID, tick:N, time:2025-01-31T12:00:00Z or last:N";
 
 /// The position that a text means.

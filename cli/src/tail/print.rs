@@ -55,10 +55,7 @@ impl Print {
         };
         match printed {
             Err(error) if sink::is_gone(&error) => Ok(Code::Ok),
-            Err(error) => Err(Failure::new(
-                Code::Unexpected,
-                format!("stdout can't be written: {error}"),
-            )),
+            Err(error) => Err(sink::refused(&error)),
             Ok(()) => outcome.map(|()| self.code),
         }
     }

@@ -3,6 +3,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use walx::PlacedMessage;
 
+use crate::text::Plain;
+
 /// What the columns before the payload take: lsn, time, bytes, and two spaces behind each.
 const FIXED: usize = 12 + 2 + 24 + 2 + 9 + 2;
 /// The payload keeps so much even on a narrow terminal.
@@ -57,7 +59,8 @@ fn cut(payload: &[u8], width: usize) -> String {
     let seen = &payload[..payload.len().min(4 * width + 4)];
     let mut text = String::new();
     let mut count = 0;
-    for part in String::from_utf8_lossy(seen).chars().map(show) {
+    for part in String::from_utf8_lossy(seen).chars().map(Plain) {
+        let part = part.to_string();
         count += part.chars().count();
         if count > width {
             while text.chars().count() >= width {
@@ -69,14 +72,6 @@ fn cut(payload: &[u8], width: usize) -> String {
         text.push_str(&part);
     }
     text
-}
-
-fn show(c: char) -> String {
-    if c.is_control() {
-        c.escape_default().collect()
-    } else {
-        c.to_string()
-    }
 }
 
 #[cfg(test)]

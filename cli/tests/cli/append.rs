@@ -114,7 +114,7 @@ fn a_line_that_is_too_large_is_named_and_those_before_it_are_safe() {
     assert_eq!(done.code, 2);
     assert!(
         done.stderr
-            .starts_with("walx: appended 1 records\nwalx: line 2: too large: "),
+            .starts_with("walx: appended 1 record\nwalx: line 2: too large: "),
         "{}",
         done.stderr
     );

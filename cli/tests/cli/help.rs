@@ -1,19 +1,11 @@
-use std::path::Path;
-
+use crate::golden;
 use crate::program::run;
 
-/// Compares with the golden file; `UPDATE_GOLDEN=1` writes it instead.
+/// Compares a help with its golden file.
 fn golden(name: &str, arguments: &[&str]) {
     let done = run(arguments, b"");
     assert_eq!((done.code, done.stderr.as_str()), (0, ""));
-    let text = String::from_utf8(done.stdout).unwrap();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    assert_eq!(text, std::fs::read_to_string(path).unwrap());
+    golden::golden(name, &String::from_utf8(done.stdout).unwrap());
 }
 
 #[test]
@@ -39,6 +31,23 @@ fn help_of_tail_is_as_documented() {
 #[test]
 fn help_of_demo_is_as_documented() {
     golden("demo.txt", &["demo", "--help"]);
+}
+
+#[test]
+fn help_of_the_operators_commands_is_as_documented() {
+    for name in [
+        "ls",
+        "describe",
+        "verify",
+        "truncate",
+        "copy",
+        "diff",
+        "repair",
+        "doctor",
+        "completion",
+    ] {
+        golden(&format!("{name}.txt"), &[name, "--help"]);
+    }
 }
 
 #[test]

@@ -2,13 +2,22 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod append;
+mod completion;
+mod copy;
 mod crash;
+mod damage;
 mod demo;
+mod diff;
+mod doctor;
 mod errors;
+mod golden;
 mod help;
+mod inspect;
 mod json;
 mod memory;
+mod metrics;
 mod owners;
 mod program;
 mod round_trip;
 mod tail;
+mod truncate;

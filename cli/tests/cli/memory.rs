@@ -74,3 +74,30 @@ fn lines_of_4_mib_need_little_memory() {
         tail >> 20
     );
 }
+
+#[test]
+fn what_reads_a_whole_store_needs_little_memory() {
+    let store = Store::with("durability=os");
+    let mut line = vec![b'x'; 4 << 20];
+    line.push(b'\n');
+    store.append("orders", &line.repeat(60));
+    store.append("orders", b"last\n");
+    for arguments in [
+        &["verify", &store.uri()][..],
+        &["truncate", &store.uri(), "orders", "--until", "lsn:59"],
+    ] {
+        let program = Program::start(arguments);
+        // It only grows, so what was seen last is close to the most there was.
+        let mut peak = 0;
+        while let Some(now) = program.peak_memory_if_it_runs() {
+            peak = now;
+            std::thread::yield_now();
+        }
+        assert_eq!(program.end().code, 0);
+        assert!(
+            (1 << 20..LIMIT).contains(&peak),
+            "{arguments:?}: {} MiB",
+            peak >> 20
+        );
+    }
+}

@@ -1,6 +1,7 @@
 //! Runs the program under test.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
@@ -188,17 +189,29 @@ impl Program {
 
     /// The most memory it has had so far, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
+        self.peak_memory_if_it_runs().unwrap()
+    }
+
+    /// The same; none once it has ended.
+    pub(crate) fn peak_memory_if_it_runs(&self) -> Option<u64> {
+        let kib: u64 = self.status("VmHWM:")?.parse().unwrap();
+        Some(kib << 10)
+    }
+
+    /// Waits until a signal does no longer end it at once.
+    pub(crate) fn wait_until_it_catches(&self, signal: Signal) {
+        let bit = 1 << (signal.as_raw() - 1);
+        let caught = || u64::from_str_radix(&self.status("SigCgt:").unwrap(), 16).unwrap();
+        while caught() & bit == 0 {
+            std::thread::yield_now();
+        }
+    }
+
+    /// A field of `/proc` (Linux).
+    fn status(&self, field: &str) -> Option<String> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmHWM:"))
-            .unwrap();
-        line.split_whitespace()
-            .nth(1)
-            .unwrap()
-            .parse::<u64>()
-            .unwrap()
-            << 10
+        let line = status.lines().find(|line| line.starts_with(field))?;
+        line.split_whitespace().nth(1).map(str::to_owned)
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
@@ -230,6 +243,33 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Turns one bit in the middle of `pattern`, wherever below `folder` it lies; says at which offset of the file.
+pub(crate) fn flip(folder: &Path, pattern: &[u8]) -> usize {
+    let mut folders = vec![folder.to_owned()];
+    let mut flipped = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let mut bytes = std::fs::read(&path).unwrap();
+            let place = bytes
+                .windows(pattern.len())
+                .position(|window| window == pattern);
+            if let Some(place) = place {
+                let place = place + pattern.len() / 2;
+                bytes[place] ^= 1;
+                std::fs::write(&path, bytes).unwrap();
+                flipped.push(place);
+            }
+        }
+    }
+    assert_eq!(flipped.len(), 1, "the pattern stands in one file");
+    flipped[0]
 }
 
 fn pid(child: &Child) -> Pid {

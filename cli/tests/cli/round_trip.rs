@@ -63,7 +63,7 @@ fn a_file_is_read_where_one_is_named() {
     let done = run(&["append", &store.uri(), "orders", "-"], b"c\n");
     assert_eq!(
         (done.code, done.stderr.as_str()),
-        (0, "walx: appended 1 records\n")
+        (0, "walx: appended 1 record\n")
     );
     assert_eq!(store.tail("orders", &[]), b"a\nb\nc\n");
 }

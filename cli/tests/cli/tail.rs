@@ -1,6 +1,6 @@
 use rustix::process::Signal;
 
-use crate::program::{Program, Store, command, run};
+use crate::program::{Program, Store, command, flip, run};
 
 /// A store with the lines `0` to `9`, and its records as `tail` prints them.
 fn ten() -> (Store, Vec<serde_json::Value>) {
@@ -260,31 +260,6 @@ fn the_log_leaves_what_salvage_finds_to_the_program() {
         "{}",
         done.stderr
     );
-}
-
-/// Turns one bit in the middle of `pattern`, wherever below `folder` it lies.
-fn flip(folder: &std::path::Path, pattern: &[u8]) {
-    let mut folders = vec![folder.to_owned()];
-    let mut flipped = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let mut bytes = std::fs::read(&path).unwrap();
-            if let Some(place) = bytes
-                .windows(pattern.len())
-                .position(|window| window == pattern)
-            {
-                bytes[place + pattern.len() / 2] ^= 1;
-                std::fs::write(&path, bytes).unwrap();
-                flipped += 1;
-            }
-        }
-    }
-    assert_eq!(flipped, 1, "the pattern stands in one file");
 }
 
 #[test]
