@@ -40,7 +40,8 @@ impl Directory {
         config.path = canonical(&config.path)?;
         let mut open = OPEN.lock().map_err(|_| fault::broken())?;
         open.retain(|_, directory| directory.strong_count() > 0);
-        let directory = match open.get(&config.path).and_then(Weak::upgrade) {
+        let known = open.get(&config.path).and_then(Weak::upgrade);
+        let directory = match known.filter(|directory| !directory.is_left()) {
             Some(directory) => {
                 directory.agrees(&config)?;
                 directory
@@ -69,6 +70,11 @@ impl Directory {
         let directory = Self::new(config, disk);
         directory.slot().unwrap().openers += 1;
         Arc::new(directory)
+    }
+
+    /// Whether nobody has it open any more: handles that are kept, all of them closed, bind nobody to their options.
+    fn is_left(&self) -> bool {
+        self.slot().is_ok_and(|slot| slot.openers == 0) && self.store().is_none()
     }
 
     fn agrees(&self, other: &FileConfig) -> Result<()> {

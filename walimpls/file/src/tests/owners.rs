@@ -56,6 +56,24 @@ async fn openers_of_one_store_agree_on_its_configuration() {
 }
 
 #[tokio::test]
+async fn closed_handles_that_are_kept_bind_nobody_to_their_options() {
+    let dir = scratch();
+    let opener = build(&small(dir.path())).await.unwrap();
+    let wal = opener.open(&name("a"), Claim::TakeOver).await.unwrap();
+    append(&*wal, 0, "a").await.unwrap();
+    wal.close().await.unwrap();
+    opener.close().await.unwrap();
+    let other = small(dir.path()).with_durability(FileDurability::Os);
+    let again = build(&other).await.unwrap();
+    let new = again.open(&name("a"), Claim::TakeOver).await.unwrap();
+    assert_eq!(append(&*new, 1, "b").await.unwrap(), 1);
+    assert_eq!(
+        append(&*wal, 2, "c").await.unwrap_err().kind(),
+        ErrorKind::Closed
+    );
+}
+
+#[tokio::test]
 async fn only_the_last_owner_resumes_and_the_old_handle_is_powerless() {
     let dir = scratch();
     let config = small(dir.path());
