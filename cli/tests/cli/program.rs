@@ -17,7 +17,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 /// A file store in a folder of its own.
 pub(crate) struct Store {
     pub(crate) folder: TempDir,
-    settings: &'static str,
+    settings: String,
 }
 
 impl Store {
@@ -26,10 +26,10 @@ impl Store {
     }
 
     /// With settings as in a URI's query.
-    pub(crate) fn with(settings: &'static str) -> Self {
+    pub(crate) fn with(settings: impl Into<String>) -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
-            settings,
+            settings: settings.into(),
         }
     }
 
