@@ -22,10 +22,15 @@
 //! |---|---|
 //! | `backend` | the traits of `walx-impls`, driven as the adaptor drives them |
 //! | `wal` | the same backend under `walx-adaptor`: what users see |
+//!
+//! | Module | What |
+//! |---|---|
+//! | [`history`] | records what a workload calls and is told, and proves from that alone whether the log kept its promises |
 
 mod case;
 mod cases;
 mod context;
+pub mod history;
 mod journal;
 mod log;
 mod reading;

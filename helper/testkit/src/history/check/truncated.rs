@@ -1,0 +1,76 @@
+//! Invariant 14: what readers no longer get is exactly what was given leave for.
+
+use super::Findings;
+use crate::history::index::{Index, Truncation};
+
+pub(super) const PROMISE: &str = "a scan that starts after a truncation was answered delivers nothing of what it covers but the channel's \
+     newest message (invariant 14)";
+
+pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
+    // Where truncation is only a permission, and where an open transaction may hold it up, all may stay.
+    if !index.drops_at_once || index.truncations.is_empty() {
+        return;
+    }
+    for scan in &index.scans {
+        let answered = |it: &&Truncation| {
+            it.channel == scan.channel
+                && it.answered.is_some_and(|(at, answer)| {
+                    answer.is_ok()
+                        && index.before(at, scan.called)
+                        && index.era(at) == index.era(scan.called)
+                })
+        };
+        let last = index
+            .truncations
+            .iter()
+            .filter(answered)
+            .max_by(|a, b| a.id.partial_cmp(&b.id).unwrap_or(std::cmp::Ordering::Equal));
+        let Some(truncation) = last else {
+            continue;
+        };
+        if index
+            .transactions
+            .iter()
+            .any(|it| it.channel == scan.channel)
+        {
+            continue;
+        }
+        let newest = index.log(scan.channel, truncation.called).and_then(|log| {
+            Some((
+                log,
+                log.confirmed
+                    .before(index.order, index.id(truncation.called))?,
+            ))
+        });
+        for row in &scan.deliveries {
+            let delivery = &index.deliveries[*row];
+            let covered = delivery.place.id <= truncation.id;
+            let Some((log, (lsn, slot))) =
+                newest.filter(|(_, (lsn, _))| covered && *lsn > delivery.place.lsn)
+            else {
+                continue;
+            };
+            let known = &log.known[slot];
+            let called = delivery.message.map(|row| index.messages[row].called);
+            let events = [scan.called, delivery.at, truncation.called].into_iter();
+            let events = events
+                .chain(called)
+                .chain(truncation.answered.map(|(at, _)| at))
+                .chain([index.messages[known.message].called])
+                .chain(known.acknowledged)
+                .chain(known.delivered);
+            let go_on = findings.add(events, || {
+                format!(
+                    "scan {} delivers lsn {} at {}, after everything up to {} was truncated, when lsn {lsn} was there",
+                    index.id(scan.called),
+                    delivery.place.lsn,
+                    delivery.place.id,
+                    truncation.id
+                )
+            });
+            if !go_on {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Histories by hand.
+
+use std::collections::BTreeMap;
+
+use walx_core::{
+    BackendName, ChannelName, ErrorKind, GapReason, Lsn, MessageId, Owner, Place, Term, Tick,
+    VirtualChannel,
+};
+
+use crate::history::{
+    Appended, Event, EventId, Failed, History, Key, ScanEnd, Sent, Start, Stop, What,
+};
+
+/// Writes a history down, one event after the other.
+#[derive(Default)]
+pub(super) struct Script {
+    pub(super) events: Vec<Event>,
+    process: u32,
+    next: BTreeMap<u32, u64>,
+}
+
+pub(super) fn id(lsn: u64) -> MessageId {
+    MessageId::from_u64(BackendName::constant("file"), 10 * lsn + 10)
+}
+
+pub(super) fn owner(term: u64) -> Owner {
+    Owner::new(Term::new(term))
+}
+
+/// Where the message of an lsn lies, unless a test says otherwise.
+pub(super) fn place(lsn: u64, owner: Owner) -> Place {
+    Place::new(
+        id(lsn),
+        Lsn::new(lsn),
+        Tick::from_unix_ms(1000 + lsn),
+        owner,
+    )
+}
+
+impl Script {
+    /// What follows is seen by this process.
+    pub(super) fn process(&mut self, process: u32) {
+        self.process = process;
+    }
+
+    /// Numbers are ten apart, so that tests can put events between.
+    pub(super) fn put(&mut self, what: What) -> EventId {
+        let number = self.next.entry(self.process).or_default();
+        *number += 10;
+        let id = EventId {
+            process: self.process,
+            number: *number,
+        };
+        self.events.push(Event { id, what });
+        id
+    }
+
+    pub(super) fn history(&self) -> History {
+        History::new(self.events.clone()).unwrap()
+    }
+
+    pub(super) fn open_called(&mut self, write: bool) -> EventId {
+        let channel = ChannelName::new("log").unwrap();
+        self.put(What::OpenCalled { channel, write })
+    }
+
+    pub(super) fn open(&mut self, term: u64) -> EventId {
+        let call = self.open_called(true);
+        let answer = Ok(Some(owner(term)));
+        self.put(What::OpenAnswered { call, answer });
+        call
+    }
+
+    pub(super) fn open_read_only(&mut self) -> EventId {
+        let call = self.open_called(false);
+        let answer = Ok(None);
+        self.put(What::OpenAnswered { call, answer });
+        call
+    }
+
+    pub(super) fn call_in(
+        &mut self,
+        handle: EventId,
+        transaction: Option<EventId>,
+        virtual_channels: &[Option<&str>],
+    ) -> EventId {
+        let messages = virtual_channels.iter().map(|name| Sent {
+            digest: 7,
+            virtual_channel: name.map(|name| VirtualChannel::new(name).unwrap()),
+        });
+        let messages = messages.collect();
+        self.put(What::AppendCalled {
+            handle,
+            transaction,
+            messages,
+        })
+    }
+
+    /// An append that has its place.
+    pub(super) fn call(&mut self, handle: EventId) -> EventId {
+        let call = self.call_in(handle, None, &[None]);
+        self.put(What::AppendTaken { call });
+        call
+    }
+
+    pub(super) fn ack(&mut self, call: EventId, places: &[Place]) {
+        let answer = Appended::Acknowledged(places.to_vec());
+        self.put(What::AppendAnswered { call, answer });
+    }
+
+    pub(super) fn fail(&mut self, call: EventId, kind: ErrorKind) {
+        let unknown = false;
+        let answer = Appended::Failed(Failed { kind, unknown });
+        self.put(What::AppendAnswered { call, answer });
+    }
+
+    pub(super) fn forget(&mut self, call: EventId) {
+        let answer = Appended::Dropped;
+        self.put(What::AppendAnswered { call, answer });
+    }
+
+    /// A message of this term that is acknowledged at this lsn.
+    pub(super) fn append(&mut self, handle: EventId, term: u64, lsn: u64) -> EventId {
+        let call = self.call(handle);
+        self.ack(call, &[place(lsn, owner(term))]);
+        call
+    }
+
+    pub(super) fn scan(&mut self, handle: EventId, from: Start, until: Stop) -> EventId {
+        self.scan_of(handle, from, until, None)
+    }
+
+    pub(super) fn scan_of(
+        &mut self,
+        handle: EventId,
+        from: Start,
+        until: Stop,
+        virtual_channel: Option<&str>,
+    ) -> EventId {
+        let virtual_channel = virtual_channel.map(|name| VirtualChannel::new(name).unwrap());
+        let call = self.put(What::ScanCalled {
+            handle,
+            from,
+            until,
+            virtual_channel,
+        });
+        let answer = Ok(());
+        self.put(What::ScanAnswered { call, answer });
+        call
+    }
+
+    pub(super) fn deliver_at(&mut self, scan: EventId, call: EventId, index: u32, place: Place) {
+        let key = Some(Key { call, index });
+        let digest = 7;
+        self.put(What::Delivered {
+            scan,
+            key,
+            place,
+            digest,
+        });
+    }
+
+    pub(super) fn deliver(&mut self, scan: EventId, call: EventId, lsn: u64, term: u64) {
+        self.deliver_at(scan, call, 0, place(lsn, owner(term)));
+    }
+
+    pub(super) fn gap(&mut self, scan: EventId, reason: GapReason, lsns: Option<(u64, u64)>) {
+        let lsns = lsns.map(|(from, to)| (Lsn::new(from), Lsn::new(to)));
+        self.put(What::Gap { scan, reason, lsns });
+    }
+
+    pub(super) fn end(&mut self, scan: EventId) {
+        let end = ScanEnd::Reached;
+        self.put(What::ScanEnded { scan, end });
+    }
+
+    /// A scan of everything up to the tail, and what it delivers: append, lsn, term.
+    pub(super) fn read(&mut self, handle: EventId, messages: impl AsRef<[(EventId, u64, u64)]>) {
+        let scan = self.scan(handle, Start::Earliest, Stop::Tail);
+        for (call, lsn, term) in messages.as_ref() {
+            self.deliver(scan, *call, *lsn, *term);
+        }
+        self.end(scan);
+    }
+
+    pub(super) fn truncate(&mut self, id: MessageId) {
+        let channel = ChannelName::new("log").unwrap();
+        let call = self.put(What::TruncateCalled { channel, id });
+        let answer = Ok(());
+        self.put(What::TruncateAnswered { call, answer });
+    }
+
+    pub(super) fn begin(&mut self, handle: EventId) -> EventId {
+        let call = self.put(What::BeginCalled { handle });
+        let answer = Ok(());
+        self.put(What::BeginAnswered { call, answer });
+        call
+    }
+
+    pub(super) fn body(&mut self, handle: EventId, transaction: EventId, lsn: u64) -> EventId {
+        let call = self.call_in(handle, Some(transaction), &[None]);
+        self.put(What::AppendTaken { call });
+        self.ack(call, &[place(lsn, owner(1))]);
+        call
+    }
+
+    pub(super) fn end_transaction(&mut self, transaction: EventId, commit: bool) {
+        let call = self.put(What::EndCalled {
+            transaction,
+            commit,
+        });
+        let answer = Ok(());
+        self.put(What::EndAnswered { call, answer });
+    }
+}
