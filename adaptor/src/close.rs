@@ -1,9 +1,12 @@
 //! Something that is closed once, however often and by whomever it is asked to.
 
+use std::sync::{Arc, Mutex};
+
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use walx_core::{ChannelName, Error, ErrorKind, Lsn, MessageId, Result, ScannerInfo};
 use walx_utility::spawn;
+use walx_utility::sync::lock;
 
 /// A wal as its opener closes it.
 #[async_trait]
@@ -19,17 +22,25 @@ pub(crate) trait Child: Send + Sync {
 }
 
 /// Runs a close once, in a task of its own, so that dropping a caller's future doesn't stop it.
-pub(crate) struct CloseOnce(watch::Sender<State>);
+pub(crate) struct CloseOnce(Arc<Shared>);
 
-#[derive(Clone)]
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Wakes those who wait in their order, as tokio's `watch` does not: simulations repeat by it.
+    closed: Notify,
+}
+
+#[derive(Default)]
 enum State {
+    #[default]
     Open,
     Closing,
     Closed(Result<()>),
 }
 
 /// Tells the end of a close, also where its task was ended with its runtime.
-struct Ended(watch::Sender<State>, Option<Result<()>>);
+struct Ended(Arc<Shared>, Option<Result<()>>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -38,13 +49,14 @@ impl Drop for Ended {
             Err(Error::new(ErrorKind::Internal, message))
         };
         let result = self.1.take().unwrap_or_else(ended_early);
-        self.0.send_replace(State::Closed(result));
+        *lock(&self.0.state) = State::Closed(result);
+        self.0.closed.notify_waiters();
     }
 }
 
 impl CloseOnce {
     pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(State::Open))
+        Self(Arc::default())
     }
 
     /// The first call runs `close`; all calls wait for its end and get its result.
@@ -52,33 +64,33 @@ impl CloseOnce {
         &self,
         close: impl Future<Output = Result<()>> + Send + 'static,
     ) -> Result<()> {
-        let mut state = self.0.subscribe();
-        let first = self.0.send_if_modified(|state| {
-            let open = matches!(state, State::Open);
-            if open {
-                *state = State::Closing;
-            }
-            open
-        });
-        if first {
-            let sender = self.0.clone();
+        let shared = Arc::clone(&self.0);
+        if shared.begin() {
+            let shared = Arc::clone(&shared);
             spawn::task(async move {
-                let mut ended = Ended(sender, None);
+                let mut ended = Ended(shared, None);
                 ended.1 = Some(close.await);
             })
             .detach();
         }
-        // The sender lives in `self`, so the wait can't fail before a value comes.
-        match state
-            .wait_for(|state| matches!(state, State::Closed(_)))
-            .await
-            .as_deref()
-        {
-            Ok(State::Closed(result)) => result.clone(),
-            _ => Err(Error::new(
-                ErrorKind::Internal,
-                "a close ended without a result",
-            )),
+        loop {
+            let closed = shared.closed.notified();
+            if let State::Closed(result) = &*lock(&shared.state) {
+                return result.clone();
+            }
+            closed.await;
         }
+    }
+}
+
+impl Shared {
+    /// `true` for the first call.
+    fn begin(&self) -> bool {
+        let mut state = lock(&self.state);
+        let open = matches!(*state, State::Open);
+        if open {
+            *state = State::Closing;
+        }
+        open
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of a channel, without owning it.
 
-use walx_core::{Description, Header, LastOwner, Lsn, Result, Tail, Tick};
+use walx_core::{Description, ErrorKind, Header, LastOwner, Lsn, Result, Tail, Tick};
 use walx_impls::{Kind, OpenerImpls, RoWalImpls, ScanOptions, Scanned, Start};
 
 use crate::look::{Look, Released, look, next_batch};
@@ -36,16 +36,26 @@ pub(crate) fn tail(looked: &Look) -> Tail {
     Tail::new(lsn, looked.newest, tick)
 }
 
+fn options() -> ScanOptions {
+    ScanOptions::new(64 << 10)
+}
+
 /// The lsn of the first message that is kept.
 async fn first_lsn(reader: &dyn RoWalImpls, looked: &Look) -> Result<Option<Lsn>> {
     let Some(newest) = looked.newest else {
         return Ok(None);
     };
-    let mut scanner = reader
-        .scan(Start::Earliest, ScanOptions::new(64 << 10))
-        .await?;
+    let mut scanner = reader.scan(Start::Earliest, options()).await?;
     loop {
-        for item in next_batch(scanner.as_mut()).await? {
+        let batch = match next_batch(scanner.as_mut()).await {
+            // The owner truncated meanwhile.
+            Err(error) if matches!(error.kind(), ErrorKind::PositionLost { .. }) => {
+                scanner = reader.scan(Start::Earliest, options()).await?;
+                continue;
+            }
+            batch => batch?,
+        };
+        for item in batch {
             let Scanned::Record(record) = item else {
                 continue;
             };

@@ -11,13 +11,16 @@ use crate::look::look;
 
 /// How far a log's last tick may be ahead of the clock: an open refuses more, unless it is told otherwise.
 const MAX_CLOCK_AHEAD: Duration = Duration::from_secs(60);
-/// How long a channel may take to answer.
+/// How long the store, and each of its channels, may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The backend's own checks, then those that hold for every backend.
 pub(crate) async fn doctor(builder: &dyn OpenerBuilderImpls, config: Config) -> Vec<Check> {
-    let mut checks = builder.doctor(config.clone()).await;
-    let opener = match builder.build(config).await {
+    let own = in_time(async { Ok(builder.doctor(config.clone()).await) });
+    let mut checks = own
+        .await
+        .unwrap_or_else(|error| vec![problem("store", &error)]);
+    let opener = match in_time(builder.build(config)).await {
         Ok(opener) => opener,
         Err(error) => {
             checks.push(problem("store", &error));
@@ -26,14 +29,14 @@ pub(crate) async fn doctor(builder: &dyn OpenerBuilderImpls, config: Config) -> 
     };
     checks.extend(capability(opener.capability()));
     channels(opener.as_ref(), &mut checks).await;
-    if let Err(error) = opener.close().await {
+    if let Err(error) = in_time(opener.close()).await {
         checks.push(problem("close", &error));
     }
     checks
 }
 
 async fn channels(opener: &dyn OpenerImpls, checks: &mut Vec<Check>) {
-    let names = match opener.list().await {
+    let names = match in_time(opener.list()).await {
         Ok(names) => names,
         // Nobody has written to it yet.
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
@@ -47,17 +50,21 @@ async fn channels(opener: &dyn OpenerImpls, checks: &mut Vec<Check>) {
     checks.push(Check::new("channels", Health::Good, text));
     let mut newest = Tick::ZERO;
     for name in &names {
-        let late = |_| {
-            let text = format!("no answer in {PATIENCE:?}");
-            Err(Error::new(ErrorKind::Unavailable, text).with_channel(name))
-        };
-        let tick = clock::timeout(PATIENCE, newest_tick(opener, name)).await;
-        match tick.unwrap_or_else(late) {
+        match in_time(newest_tick(opener, name)).await {
             Ok(tick) => newest = newest.max(tick),
-            Err(error) => checks.push(problem("channel", &error)),
+            Err(error) => checks.push(problem("channel", &error.with_channel(name))),
         }
     }
     checks.push(clock_check(newest));
+}
+
+/// What `asked` answers, unless it takes too long.
+async fn in_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |_| {
+        let text = format!("no answer in {PATIENCE:?}; see whether the store can be reached");
+        Err(Error::new(ErrorKind::Unavailable, text))
+    };
+    clock::timeout(PATIENCE, asked).await.unwrap_or_else(late)
 }
 
 /// The newest tick of a channel, which a reader can find only where its end is sound.

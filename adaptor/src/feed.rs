@@ -1,10 +1,11 @@
-//! One cache for all read-only wals of a channel in this process, fed by one backend reader, whichever opener they came
+//! One cache for all read-only wals of a channel on one runtime, fed by one backend reader, whichever opener they came
 //! through.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::time::Duration;
 
+use tokio::runtime;
 use tokio::sync::watch;
 use tracing::Span;
 use walx_core::{BackendName, CacheOption, ChannelInfo, ChannelName, Lsn, Tail, Tick};
@@ -27,6 +28,9 @@ pub(crate) struct Key {
     pub(crate) backend: BackendName,
     pub(crate) storage: Storage,
     pub(crate) channel: ChannelName,
+    /// Where the wals were opened. A runtime that nobody drives for a while, as a blocked single-threaded one, must not
+    /// hold up the readers of the others.
+    pub(crate) runtime: Option<runtime::Id>,
 }
 
 /// What openers must have in common to share a feed.

@@ -36,7 +36,6 @@ pub(crate) fn pauses() -> Backoff {
 impl Fetcher {
     /// Starts with the newest record, so that scanners that reach it find their way into the cache.
     pub(crate) fn start(feed: Arc<Feed>) -> Self {
-        feed.cache.reset();
         Self(spawn::task(run(feed)))
     }
 
@@ -82,6 +81,8 @@ struct Progress {
 
 async fn run(feed: Arc<Feed>) {
     let ended = Ended(Arc::clone(&feed.cache));
+    // What a fetcher before left doesn't carry on. Here, since it wakes scanners: not under the feed's lock.
+    feed.cache.reset();
     let mut progress = Progress {
         last: None,
         pauses: pauses(),
@@ -165,6 +166,7 @@ async fn read(
         }
     }
 }
+
 /// The numbered records of a batch, in runs without a hole or a double between them.
 fn dense_runs(batch: Vec<Scanned>) -> Vec<Vec<StoredRecord>> {
     let mut runs: Vec<Vec<StoredRecord>> = Vec::new();

@@ -11,6 +11,7 @@
 //! | close | `handle`, `wal`, `close`, `opener` |
 //! | what is told | `interceptor`, `append/slow`, `gauge`, `watch` |
 //! | look after a store | `describe`, `verify`, `doctor` |
+//! | what tests must find | `planted` |
 
 mod append;
 mod barrier;
@@ -26,6 +27,10 @@ mod interceptor;
 mod look;
 mod open;
 mod opener;
+#[cfg(feature = "planted")]
+pub mod planted;
+#[cfg(not(feature = "planted"))]
+mod planted;
 mod read_only;
 mod scanner;
 mod settle;

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 
-use walx_core::{Error, ErrorKind, MessageId, Owner, Record, Result};
+use walx_core::{Error, ErrorKind, MessageId, Owner, Record, Result, Tick};
 use walx_impls::{Kind, RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
 
 use crate::barrier;
@@ -12,6 +12,10 @@ const FIRST: u64 = 2;
 const GROWTH: u64 = 8;
 /// How many are read at most to find out who the owner is: its Barrier may be the first record of a long log.
 const MOST_FOR_WHO: u64 = 64 << 10;
+/// No more are read once so many bytes were: large records cost as much as many.
+const MOST_BYTES_FOR_WHO: usize = 8 << 20;
+/// How often it looks again where the owner truncates what it looks at.
+const TRIES: usize = 10;
 
 /// The end of a channel.
 #[derive(Debug, Default)]
@@ -22,10 +26,14 @@ pub(crate) struct Look {
     pub(crate) numbered: Option<StoredRecord>,
     /// The record before that one.
     pub(crate) before: Option<MessageId>,
+    /// The largest tick of the records seen, Barriers too: the next one is larger.
+    pub(crate) tick: Option<Tick>,
     /// The largest owner of the records seen, and whether it has released the channel.
     pub(crate) owner: Option<(Owner, Released)>,
     /// Who it was, as its Barrier says.
     pub(crate) who: Option<String>,
+    /// Bytes of the records that were read for it.
+    bytes: usize,
 }
 
 /// Whether an owner has ended cleanly.
@@ -35,8 +43,19 @@ pub(crate) enum Released {
     No,
 }
 
-/// Looks backwards from the tail, in growing steps, until a record with numbers is found or there are no more.
+/// Looks at the end of a channel, which may be truncated meanwhile: then its end is another one.
 pub(crate) async fn look(wal: &dyn RoWalImpls) -> Result<Look> {
+    for _ in 1..TRIES {
+        match look_once(wal).await {
+            Err(error) if matches!(error.kind(), ErrorKind::PositionLost { .. }) => {}
+            looked => return looked,
+        }
+    }
+    look_once(wal).await
+}
+
+/// Looks backwards from the tail, in growing steps, until a record with numbers is found or there are no more.
+async fn look_once(wal: &dyn RoWalImpls) -> Result<Look> {
     let bounds = wal.bounds().await?;
     let Some(newest) = bounds.newest else {
         return Ok(Look::default());
@@ -44,9 +63,9 @@ pub(crate) async fn look(wal: &dyn RoWalImpls) -> Result<Look> {
     if bounds.earliest.is_none() {
         return Err(numbering_lost(None));
     }
-    let mut depth = FIRST;
+    let (mut depth, mut earliest) = (FIRST, bounds.earliest);
     loop {
-        let (look, from_the_start) = look_back(wal, depth, newest, bounds.earliest).await?;
+        let (look, from_the_start) = look_back(wal, depth, newest, earliest).await?;
         // The record before the newest numbered one must be known too, unless there is none.
         if from_the_start || (look.numbered.is_some() && look.before.is_some()) {
             return if look.numbered.is_none() {
@@ -56,6 +75,8 @@ pub(crate) async fn look(wal: &dyn RoWalImpls) -> Result<Look> {
             };
         }
         depth = depth.saturating_mul(GROWTH);
+        // It may have been truncated meanwhile: else the start would never be found.
+        earliest = wal.bounds().await?.earliest;
     }
 }
 
@@ -73,6 +94,8 @@ async fn look_back(
     let mut last = None;
     for_each_until(wal, Start::Last(depth), newest, |it, _| {
         first = first.or(Some(it.id));
+        look.bytes += it.record.bytes();
+        look.tick = look.tick.max(Some(it.record.header.tick));
         // A record of an owner that was overtaken counts for nothing; scans tell it as damage.
         if look.see(&it.record) && it.record.header.seq.is_some() {
             look.before = last;
@@ -114,9 +137,15 @@ impl Look {
         let earliest = wal.bounds().await?.earliest;
         let mut depth = FIRST * GROWTH;
         while self.who.is_none() && depth <= MOST_FOR_WHO {
-            let (look, from_the_start) = look_back(wal, depth, newest, earliest).await?;
+            let looked = look_back(wal, depth, newest, earliest).await;
+            // Truncated meanwhile: it stays unknown.
+            let lost = |error: &Error| matches!(error.kind(), ErrorKind::PositionLost { .. });
+            if looked.as_ref().is_err_and(lost) {
+                break;
+            }
+            let (look, from_the_start) = looked?;
             self.who = look.who;
-            if from_the_start {
+            if from_the_start || look.bytes >= MOST_BYTES_FOR_WHO {
                 break;
             }
             depth = depth.saturating_mul(GROWTH);
@@ -135,6 +164,9 @@ impl Look {
         } else {
             Released::No
         };
+        if self.owner.is_some_and(|(owner, _)| header.owner != owner) {
+            self.who = None;
+        }
         self.owner = Some((header.owner, released));
         if header.kind == Kind::Barrier {
             self.who = record
@@ -155,11 +187,14 @@ pub(crate) async fn for_each_until(
     mut f: impl FnMut(&StoredRecord, bool) -> Result<()>,
 ) -> Result<()> {
     let mut scanner = wal.scan(start, ScanOptions::default()).await?;
-    let mut damaged = false;
+    let (mut damaged, mut seen) = (false, None);
     loop {
         for item in next_batch(scanner.as_mut()).await? {
             match item {
+                // Handed out twice.
+                Scanned::Record(record) if seen == Some(record.id) => {}
                 Scanned::Record(record) => {
+                    seen = Some(record.id);
                     f(&record, std::mem::take(&mut damaged))?;
                     if record.id >= last {
                         return Ok(());

@@ -14,6 +14,7 @@ use crate::barrier::append_barrier;
 use crate::cache::Cache;
 use crate::gauge::Presence;
 use crate::look::{Look, for_each_until, look};
+use crate::planted::{self, Bug};
 use crate::settle::{refused, settle};
 
 /// An owner's wal, whose writing half runs.
@@ -89,7 +90,7 @@ async fn own(
     let looked = look(backend.as_ref()).await?;
     let (mut owner, now) = settle(&looked, option, capability)?;
     let known = looked.numbered.as_ref().map(|it| &it.record.header);
-    let floor = known.map_or(Tick::ZERO, |header| header.tick);
+    let floor = looked.tick.unwrap_or(Tick::ZERO);
     let next_seq = known
         .and_then(|header| header.seq)
         .map_or(Seq::ZERO, Seq::next);
@@ -103,18 +104,45 @@ async fn own(
         tracing::warn!(channel = %option.channel, records = end.lost, "numbers of lost records are left out");
         end.numbering.seq = Seq::new(end.numbering.seq.get() + end.lost);
         end.numbering.lsn = Lsn::new(end.numbering.lsn.get() + end.lost);
-        if option.term.is_none() {
-            owner = Owner::new(Term::new(owner.term.get().saturating_add(end.lost)));
-            let (tick, seq) = (end.numbering.tick.next(), end.numbering.seq);
-            append_barrier(backend.as_ref(), owner, tick, &looked, seq).await?;
-            end.numbering.tick = tick;
-        }
+    }
+    if planted::is(Bug::LooksOnce) && looked.numbered.is_some() {
+        let last = looked.numbered.as_ref().map(|it| &it.record.header);
+        let lsn = last.and_then(|it| it.next_lsn());
+        (end.numbering.seq, end.numbering.lsn) = (next_seq, lsn.unwrap_or(Lsn::ZERO));
+    }
+    if planted::is(Bug::GivesLsnTwice) {
+        end.numbering.lsn = Lsn::new(end.numbering.lsn.get().saturating_sub(1));
+    }
+    let least = least_term(&end, owner, option)?;
+    if least > owner.term && !planted::is(Bug::IgnoresALateOwner) {
+        owner = Owner::new(least);
+        let (tick, seq) = (end.numbering.tick.next(), end.numbering.seq);
+        append_barrier(backend.as_ref(), owner, tick, &looked, seq).await?;
+        end.numbering.tick = tick;
     }
     Ok(Owned {
         backend,
         owner,
         end,
     })
+}
+
+/// The least term with which the log can go on, or why there is none.
+fn least_term(end: &LogEnd, owner: Owner, option: &OpenOption) -> Result<Term> {
+    let late = end.late.filter(|late| *late >= owner);
+    match (option.term, late) {
+        (Some(_), Some(late)) => {
+            let text =
+                "the term is not larger than that of another open, whose first record came late";
+            Err(refused(ErrorKind::Fenced, text, option).with_context("that owner", late))
+        }
+        (Some(term), None) => Ok(term),
+        (None, late) => {
+            let behind_late = late.map_or(0, |late| late.term.get().saturating_add(1));
+            let behind_lost = owner.term.get().saturating_add(end.lost);
+            Ok(Term::new(behind_lost.max(behind_late)))
+        }
+    }
 }
 
 /// The end of the log, once nothing of an older owner can land any more.
@@ -125,6 +153,8 @@ struct LogEnd {
     before: Option<MessageId>,
     /// How many records the backend may have lost behind it.
     lost: u64,
+    /// The largest owner before our Barrier: an open that was overtaken may have written its own one late.
+    late: Option<Owner>,
 }
 
 /// Whatever of an older owner landed late lies before our Barrier: after reading through it the numbers are final.
@@ -148,6 +178,7 @@ async fn read_through(
         newest: None,
         before: looked.before,
         lost: 0,
+        late: None,
     };
     let mut last = looked.before;
     for_each_until(backend, start, barrier, |it, damaged| {
@@ -155,14 +186,22 @@ async fn read_through(
             end.lost += missing(last, it.id);
         }
         let header = &it.record.header;
-        if header.seq.is_some() {
+        if it.id != barrier {
+            end.late = end.late.max(Some(header.owner));
+        }
+        // A scan that ends at a tick ends with a Barrier as well.
+        end.numbering.tick = end.numbering.tick.max(header.tick);
+        let newest = end.newest.as_ref().map(|it| &it.record.header);
+        // A copy, which scans drop as well.
+        let is_copy = newest.is_some_and(|it| it.owner == header.owner && it.seq >= header.seq);
+        if header.seq.is_some() && !is_copy {
             if !damaged {
                 check_dense(end.newest.as_ref(), it)?;
             }
             end.numbering = Numbering {
                 seq: header.seq.map_or(Seq::ZERO, Seq::next),
                 lsn: header.next_lsn().unwrap_or(Lsn::ZERO),
-                tick: end.numbering.tick.max(header.tick),
+                tick: end.numbering.tick,
             };
             (end.newest, end.before, end.lost) = (Some(it.clone()), last, 0);
         }

@@ -72,6 +72,7 @@ impl OpenerAdaptor {
             backend: self.backend,
             storage: self.inner.identity().map_or_else(of_opener, Storage::Named),
             channel: channel.clone(),
+            runtime: spawn::runtime(),
         }
     }
 

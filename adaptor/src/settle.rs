@@ -16,8 +16,7 @@ pub(crate) fn settle(
     let owner = settle_owner(looked, option, capability)?;
     let source = option.tick_source.as_ref();
     let now = source.map_or_else(|| WallClock.now(), |source| source.now());
-    let last = looked.numbered.as_ref().map(|it| it.record.header.tick);
-    check_clock(last.unwrap_or(Tick::ZERO), now, option)?;
+    check_clock(looked.tick.unwrap_or(Tick::ZERO), now, option)?;
     Ok((owner, now))
 }
 

@@ -93,9 +93,15 @@ impl<'a> Checker<'a> {
         progress: &Progress,
     ) -> Result<VerifiedChannel> {
         let bounds = reader.bounds().await?;
-        let (Some(newest), Some(_)) = (bounds.newest, bounds.earliest) else {
+        let Some(newest) = bounds.newest else {
             return Ok(self.read);
         };
+        if bounds.earliest.is_none() {
+            let what =
+                "everything up to here is gone, though nobody can truncate the newest record";
+            self.find(newest, what.to_owned());
+            return Ok(self.read);
+        }
         let mut scanner = reader.scan(Start::Earliest, ScanOptions::default()).await?;
         loop {
             let batch = match next_batch(scanner.as_mut()).await {
@@ -128,6 +134,7 @@ impl<'a> Checker<'a> {
             }
         }
     }
+
     fn damage(&mut self, what: String) {
         self.damaged = true;
         if !self.told {
@@ -137,8 +144,11 @@ impl<'a> Checker<'a> {
 
     fn record(&mut self, stored: &StoredRecord) {
         let header = &stored.record.header;
-        let behind_damage = std::mem::take(&mut self.damaged);
         if let Some(owner) = self.owner.filter(|owner| header.owner < *owner) {
+            // Two opens met: the Barrier of one came late, and the other one went on with a larger term.
+            if header.kind == Kind::Barrier {
+                return self.count(stored);
+            }
             let what = format!(
                 "a record of owner {} lies behind one of owner {owner}",
                 header.owner
@@ -155,8 +165,10 @@ impl<'a> Checker<'a> {
                 // A double of one that was read: scans drop it.
                 return;
             }
-            self.compare(&last, stored, seq, behind_damage);
+            self.compare(&last, stored, seq);
         }
+        // Only what has a seq shows what the damage took: a Barrier behind it tells nothing.
+        self.damaged = false;
         self.last = Some(Last {
             seq,
             next_lsn: header.next_lsn(),
@@ -164,10 +176,10 @@ impl<'a> Checker<'a> {
         });
     }
 
-    fn compare(&mut self, last: &Last, stored: &StoredRecord, seq: Seq, behind_damage: bool) {
+    fn compare(&mut self, last: &Last, stored: &StoredRecord, seq: Seq) {
         let header = &stored.record.header;
         let dense = seq == last.seq.next();
-        if !dense && !behind_damage {
+        if !dense && !self.damaged {
             let what = format!(
                 "seq {seq} follows seq {}: records between them are missing",
                 last.seq
@@ -203,5 +215,45 @@ impl<'a> Checker<'a> {
     fn find(&mut self, place: impl fmt::Display, what: String) {
         let finding = Finding::new(place, what).with_channel(&self.read.channel);
         self.verified.add(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use walx_core::{BackendName, MessageId, Record, Term};
+    use walx_impls::Header;
+
+    use super::*;
+
+    fn record(id: u64, term: u64, seq: Option<u64>) -> StoredRecord {
+        let owner = Owner::new(Term::new(term));
+        let kind = if seq.is_some() {
+            Kind::Data
+        } else {
+            Kind::Barrier
+        };
+        let mut header = Header::new(kind, owner, Tick::new(id));
+        if let Some(seq) = seq {
+            header = header.numbered(Seq::new(seq), Lsn::new(seq));
+        }
+        StoredRecord {
+            id: MessageId::from_u64(BackendName::constant("file"), id),
+            record: Record::marker(header),
+        }
+    }
+
+    #[test]
+    fn damage_explains_what_is_missing_behind_it_also_where_a_barrier_comes_first() {
+        let mut verified = Verified::default();
+        let channel = ChannelName::new("orders").unwrap();
+        let mut checker = Checker::new(&channel, true, &mut verified);
+        checker.record(&record(1, 1, Some(0)));
+        checker.damage("told by the backend".to_owned());
+        checker.record(&record(5, 2, None));
+        checker.record(&record(6, 2, Some(4)));
+        assert!(checker.verified.findings.is_empty());
+        // It explains one hole, not the next.
+        checker.record(&record(8, 2, Some(6)));
+        assert_eq!(verified.findings.len(), 1);
     }
 }

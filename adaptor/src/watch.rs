@@ -28,6 +28,8 @@ struct State {
 impl Watch {
     pub(crate) fn add(&self, new: Weak<dyn Watched>) {
         let mut state = lock(&self.0);
+        // The task may be on a runtime that nobody drives at present.
+        state.watched.retain(|it| it.strong_count() > 0);
         // A cache comes once for each wal that shares it.
         if !state.watched.iter().any(|it| it.ptr_eq(&new)) {
             state.watched.push(new);

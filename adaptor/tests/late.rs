@@ -134,3 +134,40 @@ async fn it_is_delivered_and_the_numbers_go_on_behind_it() {
     let all = scan_all(new.as_ref(), ScanOption::earliest()).await;
     assert_eq!(texts(&all), ["0", "late", "2"]);
 }
+
+/// The Barrier of an open that was overtaken on its way.
+fn late_barrier(term: u64) -> (Rig, Arc<dyn walx_core::Opener>) {
+    let rig = Rig::new();
+    let header = Header::new(Kind::Barrier, Owner::new(Term::new(term)), Tick::new(7));
+    let record = Arc::new(Mutex::new(Some(Record::marker(header))));
+    let inner = rig.store.opener();
+    let late = Late { inner, record };
+    let opener = adapt_opener(BackendName::constant("memory"), Arc::new(late));
+    (rig, opener)
+}
+
+#[tokio::test]
+async fn behind_a_barrier_with_a_larger_term_that_came_late_the_owner_takes_a_larger_one() {
+    for term in [1, 4] {
+        let (rig, opener) = late_barrier(term);
+        let wal = opener.open(rig.option()).await.unwrap();
+        assert_eq!(wal.owner(), Owner::new(Term::new(term + 1)));
+        wal.append(message("0")).await.unwrap();
+        let all = scan_all(wal.as_ref(), ScanOption::earliest()).await;
+        assert_eq!(texts(&all), ["0"], "and no gap");
+        let progress = walx_core::Progress::default();
+        let verified = rig.opener.verify(None, &progress).await.unwrap();
+        assert!(verified.is_sound(), "{verified:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_term_of_a_coordinator_that_is_not_larger_than_that_of_a_late_barrier_is_refused() {
+    let (rig, opener) = late_barrier(4);
+    let open = opener.open(rig.option().with_term(Term::new(4)));
+    let error = open.await.err().unwrap();
+    assert_eq!(error.kind(), walx_core::ErrorKind::Fenced, "{error}");
+    let (rig, opener) = late_barrier(4);
+    let open = opener.open(rig.option().with_term(Term::new(5)));
+    assert_eq!(open.await.unwrap().owner(), Owner::new(Term::new(5)));
+}

@@ -254,13 +254,13 @@ async fn a_reader_outlives_the_runtime_that_its_feed_began_on() {
         .unwrap();
     let (first, option) = (Arc::clone(&opener), bed.option());
     let started = runtime.spawn(async move {
-        let wal = first.open_read_only(option).await.unwrap();
+        let wal = first.open_read_only(option.clone()).await.unwrap();
         let mut scanner = wal.scan(ScanOption::earliest()).await.unwrap();
         take(&mut scanner, 3).await;
-        (wal, scanner)
+        let second = first.open_read_only(option).await.unwrap();
+        (second, (wal, scanner))
     });
-    let _kept: (Arc<dyn RoWal>, _) = started.await.unwrap();
-    let wal = opener.open_read_only(bed.option()).await.unwrap();
+    let (wal, _kept): (Arc<dyn RoWal>, (Arc<dyn RoWal>, _)) = started.await.unwrap();
     let mut tailing = wal.scan(ScanOption::earliest()).await.unwrap();
     take(&mut tailing, 3).await;
     bed.append(2).await;
@@ -281,6 +281,37 @@ async fn a_reader_outlives_the_runtime_that_its_feed_began_on() {
         bed.append(1).await;
         take(&mut later, 1).await;
     }
+}
+
+#[test]
+fn a_runtime_that_nobody_drives_holds_up_no_reader_of_another_one() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let (idle, busy) = (runtime(), runtime());
+    let mut bed = busy.block_on(Bed::new());
+    let opener = bed.opener(true).0;
+    let _kept = idle.block_on(async {
+        let wal = opener.open_read_only(bed.option()).await.unwrap();
+        let mut scanner = wal.scan(ScanOption::earliest()).await.unwrap();
+        take(&mut scanner, 3).await;
+        while scanner.mode() != ScanMode::Tailing {
+            drop(bed.wal.append(message(bed.appended)));
+            bed.appended += 1;
+            take(&mut scanner, 1).await;
+            // The feed has a turn.
+            tokio::task::yield_now().await;
+        }
+        (wal, scanner)
+    });
+    busy.block_on(async {
+        let wal = opener.open_read_only(bed.option()).await.unwrap();
+        let mut scanner = wal.scan(ScanOption::earliest()).await.unwrap();
+        take(&mut scanner, bed.appended).await;
+        bed.append(2).await;
+        take(&mut scanner, 2).await;
+    });
 }
 
 #[tokio::test]

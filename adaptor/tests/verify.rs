@@ -7,11 +7,17 @@
 
 mod common;
 
-use common::{Rig, filled, tiny};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use common::counting::{Counting, Scans};
+use common::{Rig, filled, tiny, within};
 use walx_core::{
-    ErrorKind, Health, Kind, Lsn, Owner, Progress, Record, RepairMode, Seq, Term, Tick, Verified,
+    BackendName, Capability, Config, ErrorKind, Health, Kind, Lsn, Owner, Progress, Record,
+    RepairMode, Seq, Term, Tick, Verified,
 };
-use walx_impls::{Batch, Claim, Header};
+use walx_impls::{Batch, Claim, Header, OpenerBuilderImpls, OpenerImpls};
 
 /// One more record: its owner's term, seq, lsn and tick.
 async fn plant(rig: &Rig, term: u64, seq: u64, lsn: u64, tick: u64) {
@@ -128,7 +134,6 @@ async fn a_backend_without_repair_says_so() {
 
 #[tokio::test]
 async fn doctor_says_what_a_store_can_not_keep_and_where_a_clock_is_wrong() {
-    use std::sync::Arc;
     let rig = Rig::new();
     let builder = Arc::new(rig.store.builder());
     let builder = walx_adaptor::adapt(builder);
@@ -136,7 +141,7 @@ async fn doctor_says_what_a_store_can_not_keep_and_where_a_clock_is_wrong() {
         let check = checks.iter().find(|it| it.name == name);
         check.map(|it| it.health)
     };
-    let checks = builder.doctor(walx_core::Config::new()).await;
+    let checks = builder.doctor(Config::new()).await;
     assert_eq!(
         health(&checks, "durability"),
         Some(Health::Warning),
@@ -146,10 +151,80 @@ async fn doctor_says_what_a_store_can_not_keep_and_where_a_clock_is_wrong() {
 
     let far = Tick::from_unix_ms(7_000_000_000_000);
     plant(&rig, 1, 0, 0, far.get()).await;
-    let checks = builder.doctor(walx_core::Config::new()).await;
+    let checks = builder.doctor(Config::new()).await;
     assert_eq!(
         health(&checks, "clock"),
         Some(Health::Problem),
         "{checks:?}"
     );
+}
+
+#[tokio::test]
+async fn a_log_whose_newest_record_is_gone_is_not_sound() {
+    let (rig, _) = log().await;
+    let newest = rig.opener.bounds(&rig.channel).await.unwrap().newest;
+    let storage = rig.store.opener();
+    let truncated = storage.truncate(&rig.channel, newest.unwrap());
+    truncated.await.unwrap();
+    let progress = Progress::default();
+    let verified = within(rig.opener.verify(None, &progress)).await.unwrap();
+    assert_eq!(verified.findings.len(), 1, "{verified:?}");
+}
+
+#[tokio::test]
+async fn what_is_truncated_while_it_is_looked_at_is_no_error() {
+    let (rig, _) = log().await;
+    let scans = Arc::<Scans>::default();
+    let counting = Counting {
+        inner: rig.store.opener(),
+        scans: Arc::clone(&scans),
+        named: true,
+        away: Arc::default(),
+    };
+    let opener = walx_adaptor::adapt_opener(BackendName::constant("memory"), Arc::new(counting));
+    let reader = opener.open_read_only(rig.option()).await.unwrap();
+    for read in 1..=4 {
+        scans.lost.store(read, Ordering::SeqCst);
+        let described = opener.describe(&rig.channel).await.unwrap();
+        assert_eq!(described.tail.lsn, Lsn::new(3));
+        assert_eq!(described.earliest, Some(Lsn::ZERO));
+        scans.lost.store(1, Ordering::SeqCst);
+        assert_eq!(reader.tail().await.unwrap(), described.tail);
+    }
+}
+
+#[tokio::test]
+async fn an_owner_whose_barrier_is_not_there_is_not_taken_for_the_one_before() {
+    let (rig, tick) = log().await;
+    plant(&rig, 9, 4, 3, tick).await;
+    let owner = rig.opener.describe(&rig.channel).await.unwrap().owner;
+    let owner = owner.unwrap();
+    assert_eq!((owner.owner.term.get(), owner.who), (9, None));
+}
+
+/// The builder of stores that nobody reaches.
+struct Away;
+
+#[async_trait]
+impl OpenerBuilderImpls for Away {
+    fn name(&self) -> BackendName {
+        BackendName::constant("away")
+    }
+
+    fn capability(&self) -> Capability {
+        Capability::new(1 << 20)
+    }
+
+    async fn build(&self, _: Config) -> walx_core::Result<Arc<dyn OpenerImpls>> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn doctor_does_not_wait_for_ever_for_a_store_that_does_not_answer() {
+    let builder = walx_adaptor::adapt(Arc::new(Away));
+    let checks = within(builder.doctor(Config::new())).await;
+    let found: Vec<_> = checks.iter().map(|it| (it.name, it.health)).collect();
+    assert_eq!(found, [("store", Health::Problem)]);
+    assert!(checks[0].text.contains("no answer in 10s"), "{checks:?}");
 }

@@ -1,5 +1,6 @@
 //! How bytes stand in a JSON line: as text where they are UTF-8, else as base64. Read and written by the same types.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
@@ -96,6 +97,22 @@ impl<'de> Visitor<'de> for MapVisitor {
     }
 }
 
+/// JSON lets DEL and the controls behind it stand as they are; a terminal may act on them.
+pub(crate) fn escape(json: &str) -> Cow<'_, str> {
+    if !json.contains(char::is_control) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    Cow::Owned(text)
+}
+
 pub(crate) fn encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
@@ -123,6 +140,16 @@ mod tests {
             assert_eq!(serde_json::to_string(&value).unwrap(), json);
             assert_eq!(serde_json::from_str::<Value>(json).unwrap(), value);
         }
+    }
+
+    #[test]
+    fn json_can_not_act_on_the_terminal_and_says_the_same() {
+        let said = "a\u{7f}\u{9b}31m\x1bü\n";
+        let json = serde_json::to_string(said).unwrap();
+        let text = escape(&json);
+        assert!(!text.contains(char::is_control), "{text:?}");
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), said);
+        assert_eq!(escape("\"ü\""), "\"ü\"");
     }
 
     #[test]

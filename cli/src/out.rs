@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::exit::{Code, Failure};
+use crate::json;
 use crate::sink::{self, Sink};
 use crate::text;
 
@@ -39,7 +40,7 @@ impl Out {
     pub(crate) async fn json(&mut self, object: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(object)
             .map_err(|error| Failure::new(Code::Unexpected, format!("no JSON: {error}")))?;
-        self.bytes(escape(&text).as_bytes()).await?;
+        self.bytes(json::escape(&text).as_bytes()).await?;
         self.bytes(b"\n").await
     }
 
@@ -49,11 +50,19 @@ impl Out {
             return Ok(());
         }
         self.sink.buffer().extend_from_slice(bytes);
-        if self.sink.is_full() {
-            let flushed = self.sink.flush().await;
-            self.wrote(flushed)?;
+        match self.sink.is_full() {
+            true => self.flush().await,
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Hands over what is printed so far, so that it is seen although more takes long.
+    pub(crate) async fn flush(&mut self) -> Result<(), Failure> {
+        if self.gone || self.sink.buffer().is_empty() {
+            return Ok(());
+        }
+        let flushed = self.sink.flush().await;
+        self.wrote(flushed)
     }
 
     /// Waits until everything is written.
@@ -77,28 +86,26 @@ impl Out {
     }
 }
 
-/// JSON lets DEL and the controls behind it stand as they are; a terminal may act on them.
-fn escape(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c.is_control() {
-            text.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            text.push(c);
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
-    #[test]
-    fn json_can_not_act_on_the_terminal_and_says_the_same() {
-        let said = "a\u{7f}\u{9b}31m\x1bü\n";
-        let text = escape(&serde_json::to_string(said).unwrap());
-        assert!(!text.contains(char::is_control), "{text:?}");
-        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), said);
+    #[tokio::test]
+    async fn what_is_flushed_is_seen_before_the_end() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut out = Out {
+            sink: Sink::new(writer).unwrap(),
+            gone: false,
+        };
+        out.line("first").await.unwrap();
+        out.flush().await.unwrap();
+        let mut line = [0; 6];
+        reader.read_exact(&mut line).unwrap();
+        assert_eq!(&line, b"first\n");
+        // Nothing more to hand over, and nobody to wait for.
+        out.flush().await.unwrap();
+        out.finish().await.unwrap();
     }
 }

@@ -29,4 +29,34 @@ impl Signals {
             _ = self.terminate.recv() => Code::Terminated,
         }
     }
+
+    /// Waits for something that may take long; a signal gives it up, and the error is the code to end with.
+    pub(crate) async fn interrupt<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Code> {
+        tokio::select! {
+            biased;
+            code = self.next() => Err(code),
+            value = work => Ok(value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_signal_gives_up_what_would_wait_for_ever() {
+        let mut signals = Signals::listen().unwrap();
+        assert_eq!(signals.interrupt(async { 7 }).await, Ok(7));
+        for (signal, code) in [
+            (Signal::INT, Code::Interrupted),
+            (Signal::TERM, Code::Terminated),
+        ] {
+            kill_process(getpid(), signal).unwrap();
+            let never = std::future::pending::<()>();
+            assert_eq!(signals.interrupt(never).await, Err(code));
+        }
+    }
 }

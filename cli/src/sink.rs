@@ -25,7 +25,7 @@ impl Sink {
         Self::new(io::stdout())
     }
 
-    fn new(mut output: impl Write + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn new(mut output: impl Write + Send + 'static) -> io::Result<Self> {
         let (chunks, mut incoming) = mpsc::channel::<Vec<u8>>(CHUNKS);
         let (done, outcome) = oneshot::channel();
         spawn::thread("walx-stdout", move || {

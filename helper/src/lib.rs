@@ -8,4 +8,6 @@
 
 pub mod config;
 pub mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod uri;

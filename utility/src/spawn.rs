@@ -21,6 +21,11 @@ pub fn task<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static)
     Task(Some(tokio::spawn(future)))
 }
 
+/// The runtime that the caller runs on, among those that run at present; `None` outside of any.
+pub fn runtime() -> Option<tokio::runtime::Id> {
+    tokio::runtime::Handle::try_current().ok().map(|it| it.id())
+}
+
 impl<T> Task<T> {
     /// Whether it has ended, also because its runtime did.
     pub fn is_finished(&self) -> bool {

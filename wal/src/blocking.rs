@@ -7,8 +7,9 @@
 //!
 //! One runtime serves the whole process: two threads named `walx-blocking`, started at the first use, never ended. A
 //! call blocks its thread and works on any thread, also on one of an async runtime, which then does nothing else
-//! meanwhile. A process that forks without `exec` has no such threads in the child: use walx only in the parent, or
-//! first in the child.
+//! meanwhile. Only an interceptor's `after`, which runs on one of the two, must not wait for a call of this module: what
+//! it waits for may be queued behind it. A process that forks without `exec` has no such threads in the child: use walx
+//! only in the parent, or first in the child.
 //!
 //! ```
 //! use walx::{End, Entry, Message, ScanOption, blocking};

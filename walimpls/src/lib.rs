@@ -9,7 +9,7 @@
 //! | [`OpenerBuilderImpls`] | the program | the name, the capability, a struct for the configuration |
 //! | [`OpenerImpls`] | a store | what its channels share: a client, a lock, a directory |
 //! | [`RoWalImpls`], [`WalImpls`] | one channel's writer or reader | append, scan, truncate |
-//! | [`ScannerImpls`] | one reader | batches of records in order |
+//! | [`ScannerImpls`], or [`scanner`] | one reader | batches of records in order |
 //! | [`Maintenance`], optional | a store | what operators' commands ask: usage, verify, repair |
 //!
 //! Errors carry a kind that says how to react ([`ErrorKind`](walx_core::ErrorKind)); nothing is retried for ever
@@ -19,6 +19,7 @@ mod batch;
 mod claim;
 mod maintenance;
 mod opener;
+mod reading;
 mod scanner;
 mod wal;
 
@@ -26,6 +27,7 @@ pub use batch::Batch;
 pub use claim::{Claim, FenceToken};
 pub use maintenance::Maintenance;
 pub use opener::{OpenerBuilderImpls, OpenerImpls};
+pub use reading::scanner;
 pub use scanner::{Mark, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
 pub use wal::{Appending, RoWalImpls, WalImpls};
 pub use walx_core::{Bounds, Capability, Durability, Fence, Header, Kind, Record, Truncation};

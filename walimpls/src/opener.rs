@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use walx_core::{BackendName, Bounds, Capability, ChannelName, Check, Config, MessageId, Result};
+use walx_core::{
+    BackendName, Bounds, Capability, ChannelName, Check, Config, Error, ErrorKind, MessageId,
+    Result,
+};
 
 use crate::{Claim, Maintenance, RoWalImpls, WalImpls};
 
@@ -59,14 +62,24 @@ pub trait OpenerImpls: Send + Sync + 'static {
     /// As [`WalImpls::truncate`], without a writer.
     ///
     /// # Errors
-    /// `Unsupported` where the backend can't.
-    async fn truncate(&self, channel: &ChannelName, id: MessageId) -> Result<()>;
+    /// `Unsupported` where the backend can't, as this default does.
+    async fn truncate(&self, channel: &ChannelName, id: MessageId) -> Result<()> {
+        let _ = id;
+        let text =
+            "this backend truncates only for the channel's owner; truncate through its open wal";
+        Err(Error::new(ErrorKind::Unsupported, text).with_channel(channel))
+    }
 
-    /// What is kept of a channel.
+    /// What is kept of a channel. The default asks a reader.
     ///
     /// # Errors
     /// `NotFound` where there is no such channel.
-    async fn bounds(&self, channel: &ChannelName) -> Result<Bounds>;
+    async fn bounds(&self, channel: &ChannelName) -> Result<Bounds> {
+        let reader = self.open_read_only(channel).await?;
+        let bounds = reader.bounds().await;
+        reader.close().await?;
+        bounds
+    }
 
     /// The names of all channels, ascending.
     ///

@@ -14,6 +14,7 @@ use super::slot::Slot;
 use super::slow::SlowLog;
 use super::stages::Stages;
 use crate::interceptor;
+use crate::planted::{self, Bug};
 
 /// A decided append: where its caller waits, and what it gets.
 pub(super) struct Answer {
@@ -135,6 +136,9 @@ impl Writer {
 /// An error that says whether the record was written; one that doesn't say leaves it open.
 pub(super) fn definite(error: Error) -> Error {
     match error.kind() {
+        _ if planted::is(Bug::TellsNotWritten) => {
+            Error::new(ErrorKind::NotWritten, "a planted bug says so")
+        }
         ErrorKind::Fenced
         | ErrorKind::NotWritten
         | ErrorKind::TooLarge

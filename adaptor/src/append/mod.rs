@@ -31,6 +31,7 @@ use self::stages::Begun;
 use crate::cache::Cache;
 use crate::gauge::{Gauges, labels};
 use crate::interceptor::{AppendMetrics, append_span};
+use crate::planted::{self, Bug};
 use crate::watch::Watched;
 
 /// What one append counts beside its bytes, so that empty messages are bounded too.
@@ -292,6 +293,10 @@ impl Writer {
             return Slot::failed(self.refuse(&messages, &begun, error));
         }
         if order.budget.try_take(bytes) {
+            return self.place_now(order, messages, now, bytes, begun);
+        }
+        if planted::is(Bug::OvertakesTheQueue) && bytes < 400 {
+            order.budget.take(bytes);
             return self.place_now(order, messages, now, bytes, begun);
         }
         let queue = Arc::downgrade(self);

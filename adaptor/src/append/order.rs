@@ -6,8 +6,8 @@ use std::task::Waker;
 
 use tokio::sync::watch;
 use tracing::Span;
-use walx_core::{Error, ErrorKind, Header, Lsn, Message, Record, Result, Seq, Tick};
-use walx_impls::{Appending, Batch, Kind};
+use walx_core::{Error, ErrorKind, Header, Lsn, Message, MessageId, Record, Result, Seq, Tick};
+use walx_impls::{Appending, Batch, Kind, StoredRecord};
 use walx_utility::budget::Budget;
 use walx_utility::clock;
 
@@ -15,6 +15,7 @@ use super::Writer;
 use super::permit::{Gone, Reserve};
 use super::slot::Slot;
 use super::stages::{Begun, Stages};
+use crate::planted::{self, Bug};
 
 /// The numbers with which a log goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,6 +231,9 @@ impl Writer {
         slot: Option<Arc<Slot>>,
         begun: Begun,
     ) {
+        if planted::is(Bug::DeliversEarly) && records.len() == 1 {
+            self.publish_early(&records);
+        }
         order.half_placed = true;
         let appending = self.backend.append(records.clone());
         order.half_placed = false;
@@ -242,5 +246,17 @@ impl Writer {
             span: begun.span,
         });
         order.in_flight += 1;
+    }
+
+    /// A planted bug: scanners get a record whose outcome nobody knows.
+    fn publish_early(&self, records: &Batch<Record>) {
+        let tail = self.cache.tail().id;
+        let Some((tail, last)) = tail.and_then(|tail| Some((tail, tail.to_u64()?))) else {
+            return;
+        };
+        let record = records.as_slice()[0].clone();
+        let id = MessageId::from_u64(tail.backend(), last + 1);
+        self.cache
+            .publish(vec![StoredRecord { id, record }], clock::now());
     }
 }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use tracing::{Span, debug_span, field, info_span, trace, trace_span, warn};
-use walx_core::{BackendName, ChannelName, Error, Gap, Owner, Place, Position};
+use tracing::{Span, debug, debug_span, field, info_span, trace, trace_span, warn};
+use walx_core::{BackendName, ChannelName, Error, ErrorKind, Gap, Owner, Place, Position};
 
 /// A wal from its open to its close: its tasks run in it.
 pub(crate) fn wal_span(channel: &ChannelName, owner: Option<Owner>, backend: BackendName) -> Span {
@@ -33,7 +33,13 @@ pub(crate) fn appended(channel: &ChannelName, place: &Place, bytes: usize, elaps
 }
 
 pub(crate) fn not_appended(channel: &ChannelName, owner: Owner, elapsed: Duration, error: &Error) {
-    warn!(%channel, %owner, elapsed_us = micros(elapsed), %error, "not appended");
+    let elapsed_us = micros(elapsed);
+    // Whoever gets it tries again, maybe each few milliseconds.
+    if matches!(error.kind(), ErrorKind::Overloaded { .. }) {
+        debug!(%channel, %owner, elapsed_us, %error, "not appended");
+    } else {
+        warn!(%channel, %owner, elapsed_us, %error, "not appended");
+    }
 }
 
 pub(crate) fn gap_met(channel: &ChannelName, gap: &Gap) {

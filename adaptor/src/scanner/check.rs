@@ -1,6 +1,7 @@
-//! Proves that a scan is whole: seqs dense, owners never falling. Doubles are dropped, holes are told.
+//! Proves that a scan is whole: seqs dense, owners never falling. Doubles are dropped, holes are told, and so is a log
+//! that went back: smaller seqs again, with larger ticks.
 
-use walx_core::{Gap, GapReason, Header, Lsn, MessageId, Owner, Seq};
+use walx_core::{Gap, GapReason, Header, Lsn, MessageId, Owner, Seq, Tick};
 use walx_impls::StoredRecord;
 
 /// What was seen so far.
@@ -11,6 +12,10 @@ pub(super) struct Check {
     /// The last record that was seen, a Barrier too: from behind it a scan is opened again.
     pub(super) last: Option<MessageId>,
     next_lsn: Option<Lsn>,
+    /// The tick of the last numbered record: a double has none behind it.
+    tick: Option<Tick>,
+    /// What the first numbered record must come behind.
+    before: Option<(Seq, Tick)>,
     /// Where the scan starts: what is missing before does not count.
     from_lsn: Option<Lsn>,
     owner: Option<Owner>,
@@ -32,6 +37,15 @@ pub(super) enum Seen {
 }
 
 impl Check {
+    /// Goes on behind a message that was truncated, and may have been one of another log.
+    pub(super) fn unproved(last: MessageId, seq: Seq, tick: Tick) -> Self {
+        Self {
+            before: Some((seq, tick)),
+            last: Some(last),
+            ..Self::default()
+        }
+    }
+
     /// Starts behind a record.
     pub(super) fn behind(last: MessageId) -> Self {
         Self {
@@ -41,10 +55,11 @@ impl Check {
     }
 
     /// Goes on behind a message that an earlier scan delivered.
-    pub(super) fn resumed(last: MessageId, seq: Seq) -> Self {
+    pub(super) fn resumed(last: MessageId, seq: Seq, tick: Tick) -> Self {
         Self {
             expected: Some(seq.next()),
             last: Some(last),
+            tick: Some(tick),
             ..Self::default()
         }
     }
@@ -87,10 +102,24 @@ impl Check {
         let Some(seq) = header.seq else {
             return Seen::Nothing;
         };
-        if self.expected.is_some_and(|expected| seq < expected) {
+        if let Some((last, tick)) = self.before.take() {
+            (self.expected, self.tick) = (Some(last.next()), Some(tick));
+        }
+        let back = self.expected.is_some_and(|expected| seq < expected);
+        if back && self.tick.is_none_or(|tick| header.tick <= tick) {
             return Seen::Nothing;
         }
-        let hole = self.hole.take();
+        let went_back = || {
+            (
+                GapReason::Lost,
+                "the log went back to an older state".to_owned(),
+            )
+        };
+        let hole = self.hole.take().or_else(|| back.then(went_back));
+        if back {
+            (self.expected, self.next_lsn) = (None, None);
+        }
+        self.tick = Some(header.tick);
         let missing = self.expected.is_some_and(|expected| seq > expected) || hole.is_some();
         let gap = missing.then(|| self.gap(hole, seq, header, after, record.id));
         self.expected = Some(seq.next());
@@ -132,14 +161,14 @@ fn stale(seq: Seq, header: &Header, owner: Owner, after: Option<MessageId>, id: 
 
 #[cfg(test)]
 mod tests {
-    use walx_core::{BackendName, Kind, Record, Term, Tick};
+    use walx_core::{BackendName, Kind, Record, Term};
 
     use super::*;
 
     const FILE: BackendName = BackendName::constant("file");
 
     fn record(id: u64, term: u64, seq: u64, lsn: u64) -> StoredRecord {
-        let header = Header::new(Kind::Data, Owner::new(Term::new(term)), Tick::new(id));
+        let header = Header::new(Kind::Data, Owner::new(Term::new(term)), Tick::new(seq));
         let record = Record::marker(header.numbered(Seq::new(seq), Lsn::new(lsn)));
         StoredRecord {
             id: MessageId::from_u64(FILE, id),

@@ -82,7 +82,9 @@ impl Confirmed {
     /// Whether the record lies behind it.
     pub(super) fn excludes(self, record: &StoredRecord) -> bool {
         let seq = record.record.header.seq;
-        self.next.zip(seq).is_some_and(|(next, seq)| seq >= next)
+        // All that lay before may have been truncated meanwhile.
+        self.newest.is_some_and(|newest| record.id > newest)
+            || self.next.zip(seq).is_some_and(|(next, seq)| seq >= next)
     }
 
     /// Whether nothing that lies behind the record belongs to it.

@@ -7,7 +7,7 @@ use walx_impls::{Kind, StoredRecord};
 
 use super::ScannerAdaptor;
 use super::check::Seen;
-use super::range::{goes_on, starts_behind};
+use super::range::goes_on;
 use super::source::Source;
 use crate::interceptor::gap_met;
 
@@ -17,7 +17,7 @@ impl ScannerAdaptor {
         let parts = &mut self.parts;
         // Only the first record of a source tells where it starts.
         let earliest = parts.earliest.take();
-        parts.proved = parts.proved || starts_behind(record, earliest);
+        parts.proved = parts.proved || parts.from.is_kept_by(record, earliest);
         if !parts.proved && record.record.header.seq.is_some() {
             parts.proved = true;
             match parts.from.check_kept(record) {

@@ -11,8 +11,8 @@ const GLANCE: usize = 4 << 10;
 
 /// Where a scan with a token goes on.
 pub(super) enum Resumed {
-    /// Behind the message of the token.
-    Behind,
+    /// Behind the message of the token, which may have been truncated: then it isn't proved that it was of this log.
+    Behind { proved: bool },
     /// The log no longer has that message: the hole is told first, then what there is from here on is delivered.
     Elsewhere { start: Start, gap: Box<Gap> },
 }
@@ -24,9 +24,20 @@ pub(super) async fn resume(
     backend: &dyn RoWalImpls,
     on_lost: LostPolicy,
 ) -> Result<Resumed> {
+    // The owner's cache may not know it yet: a reader sees a record before its owner has the acknowledgement.
+    let newest = match newest {
+        Some(known) if known >= token.id() => newest,
+        _ => backend.bounds().await?.newest,
+    };
     let beyond = newest.is_none_or(|newest| newest < token.id());
-    if !beyond && is_there(token, backend).await? {
-        return Ok(Resumed::Behind);
+    if !beyond {
+        match is_there(token, backend).await? {
+            Some(false) => {}
+            there => {
+                let proved = there.is_some();
+                return Ok(Resumed::Behind { proved });
+            }
+        }
     }
     let earliest = backend.bounds().await?.earliest;
     let hole = "the log does not have the message of the resume token: it is another one, or went back to an older \
@@ -49,9 +60,9 @@ pub(super) async fn resume(
     }
 }
 
-/// Whether the record at the token's place is the one that it was taken from. A record that was truncated can't tell:
-/// the seqs behind it prove that nothing else is missing.
-async fn is_there(token: ResumeToken, backend: &dyn RoWalImpls) -> Result<bool> {
+/// Whether the record at the token's place is the one that it was taken from; `None` where it was truncated: the seqs
+/// and ticks of those behind it then prove that nothing else is missing.
+async fn is_there(token: ResumeToken, backend: &dyn RoWalImpls) -> Result<Option<bool>> {
     let opened = backend.scan(Start::At(token.id()), ScanOptions::new(GLANCE));
     let mut scanner = match opened.await {
         Ok(scanner) => scanner,
@@ -67,14 +78,14 @@ async fn is_there(token: ResumeToken, backend: &dyn RoWalImpls) -> Result<bool> 
             _ => None,
         });
         if let Some(first) = first {
-            return Ok(first.id != token.id() || is_of(token, first));
+            return Ok((first.id == token.id()).then(|| is_of(token, first)));
         }
     }
 }
 
-fn truncated(error: Error) -> Result<bool> {
+fn truncated(error: Error) -> Result<Option<bool>> {
     match error.kind() {
-        ErrorKind::PositionLost { .. } => Ok(true),
+        ErrorKind::PositionLost { .. } => Ok(None),
         _ => Err(error),
     }
 }

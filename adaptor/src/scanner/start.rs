@@ -14,13 +14,14 @@ use super::check::Check;
 use super::confirmed::Confirmed;
 use super::deliver::unreadable;
 use super::log::{Log, Role};
-use super::range::{From, Until, goes_on, starts_behind};
+use super::range::{From, Until, goes_on};
 use super::resume::{Resumed, resume};
 use super::source::{Opened, Source, open};
 use super::{Parts, ScannerAdaptor};
 use crate::cache::{Found, Reader};
 use crate::interceptor::scan_span;
 use crate::look::next_batch;
+use crate::planted::{self, Bug};
 
 /// Starts a scanner: at once in the cache where the position is there, else in the backend.
 pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn Scanner>> {
@@ -231,10 +232,18 @@ fn beyond(log: &Log, tail: Confirmed, is_beyond: bool) -> Option<Start> {
 /// Where a token leads, and what is told before.
 fn by_token(token: ResumeToken, resumed: Resumed) -> (Plan, Option<Gap>) {
     match resumed {
-        Resumed::Behind => {
+        Resumed::Behind { .. } if planted::is(Bug::ResumesTwice) => {
+            (Plan::new(Start::At(token.id())), None)
+        }
+        Resumed::Behind { proved } => {
+            // By its seq alone it could be found in the cache of another log.
+            let check = match proved {
+                true => Check::resumed(token.id(), token.last(), token.tick()),
+                false => Check::unproved(token.id(), token.last(), token.tick()),
+            };
             let plan = Plan {
-                cached: Some(Found::Here(token.last().next())),
-                check: Check::resumed(token.id(), token.last()),
+                cached: proved.then_some(Found::Here(token.last().next())),
+                check,
                 ..Plan::new(Start::After(token.id()))
             };
             (plan, None)
@@ -287,7 +296,7 @@ async fn prime(
         if records
             .clone()
             .next()
-            .is_some_and(|it| starts_behind(it, earliest))
+            .is_some_and(|it| from.is_kept_by(it, earliest))
         {
             return Ok(());
         }

@@ -19,6 +19,8 @@ pub struct Scans {
     open: AtomicUsize,
     /// Whether each takes a while to open.
     pub slow: AtomicBool,
+    /// The read, counted from now on, that finds its place truncated; 0 = none.
+    pub lost: AtomicUsize,
 }
 
 impl Scans {
@@ -69,6 +71,12 @@ impl Drop for CountingScanner {
 
 impl ScannerImpls for CountingScanner {
     fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<Scanned>>> {
+        let lost = &self.scans.lost;
+        let counted = lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |it| it.checked_sub(1));
+        if counted == Ok(1) {
+            let kind = ErrorKind::PositionLost { earliest: None };
+            return Poll::Ready(Err(Error::new(kind, "truncated meanwhile")));
+        }
         self.inner.poll_batch(context)
     }
 }

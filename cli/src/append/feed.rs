@@ -6,7 +6,7 @@ use walx::{Place, Wal};
 
 use super::Flight;
 use super::source::{Batch, Item};
-use crate::exit::{Code, Failure};
+use crate::exit::{self, Code, Failure};
 use crate::progress::Progress;
 use crate::signal::Signals;
 use crate::sink::{self, Sink};
@@ -146,6 +146,11 @@ impl<'a> Feed<'a> {
         let again = matches!(self.code, Code::Interrupted | Code::Terminated);
         if again {
             self.ids = None;
+        } else if !self.flight.is_empty() {
+            let waiting = text::count(self.flight.len() as u64, "record");
+            exit::say(format_args!(
+                "waiting for {waiting} on the way; a second signal ends without"
+            ));
         }
         self.code = code;
         again

@@ -55,6 +55,10 @@ fn explain(error: &serde_json::Error) -> String {
     format!("no JSON record: {reason}, at column {}", error.column())
 }
 
+/// What must hold of every line. Compiled for tests and for fuzzing only.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;

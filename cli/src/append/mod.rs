@@ -32,9 +32,10 @@ const IN_FLIGHT_BYTES: usize = 16 << 20;
 const CACHE: CacheOption = CacheOption::new(0, std::time::Duration::ZERO);
 
 pub(crate) async fn run(args: AppendArgs) -> Result<Code, Failure> {
-    let mut signals = Signals::listen()?;
-    // The input comes first: a wrong file name must not make anybody owner of a channel.
+    // The input comes first: a wrong file name must not make anybody owner of a channel. A named pipe is open once
+    // somebody writes to it; until then a signal ends the program by itself.
     let input = source::open(&args.file)?;
+    let mut signals = Signals::listen()?;
     let _metrics = args.metrics.serve().await?;
     let store = store::open(&args.at.store).await?;
     let outcome = append(&*store, input, &args, &mut signals).await;
@@ -56,7 +57,14 @@ async fn append(
     signals: &mut Signals,
 ) -> Result<Code, Failure> {
     let option = option(args.at.channel.clone(), args.take_over);
-    let wal = store.open(option).await?;
+    // On a full disk an open waits for room.
+    let wal = match signals.interrupt(store.open(option)).await {
+        Ok(wal) => wal?,
+        Err(code) => {
+            exit::say("appended 0 records");
+            return Ok(code);
+        }
+    };
     let max_record = store.capability().max_record_bytes;
     let batches = source::start(input, args.json, max_record)?;
     let ids = match args.print_ids {

@@ -26,7 +26,8 @@ own. The owner of SRC may go on; nobody else may own DST's channel.
 However a copy ends (also by an error, Ctrl-C or SIGTERM), stderr says how many
 messages are safe in DST, and from where a next copy goes on so that nothing
 comes twice. A second signal ends it without waiting for what is on its way.
-`walx diff` compares the two.
+`walx diff` compares the two; where a copy was killed it says from which lsn on
+messages are missing, which is where --from goes on.
 
 A hole in SRC ends the copy with exit code 9, unless it is skipped.
 
@@ -121,7 +122,14 @@ async fn to(
     let end = reader.tail().await?.lsn;
     let scanner = reader.scan(scan_option(args)).await?;
     let option = append::option(args.target_channel.clone(), args.take_over);
-    let wal = target.open(option).await?;
+    // On a full disk an open waits for room.
+    let wal = match signals.interrupt(target.open(option)).await {
+        Ok(wal) => wal?,
+        Err(code) => {
+            exit::say("copied 0 messages");
+            return Ok(code);
+        }
+    };
     let outcome = match wal.tail().await.map_err(Failure::from) {
         Ok(tail) => match empty_or_meant(tail.lsn.get(), args) {
             Ok(()) => {
@@ -146,7 +154,7 @@ fn empty_or_meant(messages: u64, args: &Args) -> Result<(), Failure> {
     }
     let text = format!(
         "the channel '{}' of DST has messages already: use another name, or --append to copy \
-         behind them",
+         behind them; `walx diff` says from where on a copy that was killed lacks messages",
         args.target_channel
     );
     Err(Failure::new(Code::Conflict, text))

@@ -71,7 +71,11 @@ pub(crate) async fn each(
             break;
         }
         match store.describe(&channel).await {
-            Ok(description) => print(&description, out).await?,
+            Ok(description) => {
+                print(&description, out).await?;
+                // The next one may take long, and `head` may have seen enough.
+                out.flush().await?;
+            }
             Err(error) => {
                 let failure = Failure::from(error);
                 exit::say(&failure);

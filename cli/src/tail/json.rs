@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use walx::{Gap, PlacedMessage};
@@ -71,8 +73,13 @@ pub(super) fn gap(output: &mut Vec<u8>, gap: &Gap) {
 
 fn write(output: &mut Vec<u8>, line: &impl Serialize) {
     // Numbers, text and maps with text as names: nothing in them that JSON can't hold, and a Vec takes every write.
+    let begin = output.len();
     let written = serde_json::to_writer(&mut *output, line);
     debug_assert!(written.is_ok(), "{written:?}");
+    if let Ok(Cow::Owned(escaped)) = std::str::from_utf8(&output[begin..]).map(json::escape) {
+        output.truncate(begin);
+        output.extend_from_slice(escaped.as_bytes());
+    }
     output.push(b'\n');
 }
 
@@ -110,6 +117,10 @@ mod tests {
             .with_idempotency_key("k");
         let rest = r#""virtual_channel":"v","idempotency_key":"k","properties":{"a":"1","b":{"base64":"/g=="}},"payload_base64":"/w==""#;
         assert_eq!(text(full), format!("{{{place},{rest}}}\n"));
+        assert_eq!(
+            text(Message::new("\u{9b}2J")),
+            format!("{{{place},\"properties\":{{}},\"payload\":\"\\u009b2J\"}}\n")
+        );
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use std::os::unix::process::ExitStatusExt;
+
 use rustix::process::Signal;
 
 use crate::program::{Program, Store, run};
@@ -37,6 +39,19 @@ fn a_printed_id_is_a_position() {
     let second = done.stdout.split(|byte| *byte == b'\n').nth(1).unwrap();
     let id = format!("id:{}", field(second, "id").as_str().unwrap());
     assert_eq!(store.tail("orders", &["--from", &id]), b"b\nc\n");
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_named_pipe_that_nobody_writes_to() {
+    let store = Store::new();
+    let pipe = store.folder.path().join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+    let mut program = Program::start(&["append", &store.uri(), "orders", pipe.to_str().unwrap()]);
+    program.wait_until_it_sleeps();
+    program.signal(Signal::TERM);
+    assert_eq!(program.wait().signal(), Some(Signal::TERM.as_raw()));
+    assert!(!store.folder.path().join("data").exists());
 }
 
 #[test]

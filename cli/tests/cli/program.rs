@@ -207,6 +207,15 @@ impl Program {
         }
     }
 
+    /// Waits until its main thread has nothing to do but wait.
+    pub(crate) fn wait_until_it_sleeps(&self) {
+        while self.status("Threads:").as_deref() == Some("1")
+            || self.status("State:").as_deref() != Some("S")
+        {
+            std::thread::yield_now();
+        }
+    }
+
     /// A field of `/proc` (Linux).
     fn status(&self, field: &str) -> Option<String> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();

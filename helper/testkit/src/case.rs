@@ -3,6 +3,7 @@ use std::fmt;
 use walx_core::{BoxFuture, Capability, Error, ErrorKind, Result};
 
 use crate::Context;
+use crate::faults::{Fault, Plan};
 
 /// How a case ended.
 pub type Outcome<T = ()> = std::result::Result<T, Failure>;
@@ -14,6 +15,7 @@ pub struct Case {
     pub(crate) name: &'static str,
     pub(crate) promise: &'static str,
     pub(crate) needs: Option<Need>,
+    pub(crate) weather: Weather,
     pub(crate) run: fn(Context) -> BoxFuture<Outcome>,
 }
 
@@ -22,6 +24,15 @@ pub struct Case {
 pub(crate) struct Need {
     pub(crate) what: &'static str,
     pub(crate) met_by: fn(&Capability) -> bool,
+}
+
+/// What a case's promise holds under, when it runs faulty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weather {
+    /// Delays, stalls, and reads that fail and work when they are made again: they change no outcome.
+    Slow,
+    /// Also appends that fail, or whose answers are lost: the case's allowed outcomes say what becomes of them.
+    Rough,
 }
 
 impl Case {
@@ -33,6 +44,36 @@ impl Case {
     /// What holds where the case passes, in one sentence.
     pub fn promise(&self) -> &'static str {
         self.promise
+    }
+
+    /// Whether it is about faults, which it brings about itself.
+    pub(crate) fn is_about_faults(&self) -> bool {
+        self.group.ends_with("::fault")
+    }
+
+    /// The faults that its promise holds under.
+    pub(crate) fn plan(&self, seed: u64) -> Plan {
+        let plan = match self.weather {
+            Weather::Slow => Plan::slow(seed),
+            Weather::Rough => Plan::rough(seed),
+        };
+        if self.is_of_wals() {
+            // Users of a wal see when a call of theirs fails; that a scan goes on is the adaptor's work.
+            let calls = [Fault::FailScan, Fault::FailBounds, Fault::FailOpen];
+            return calls.into_iter().fold(plan, Plan::without);
+        }
+        plan
+    }
+
+    /// Whether a history of its calls is held to the promises as well.
+    pub(crate) fn is_recorded(&self) -> bool {
+        // Cases about faults have a recorder of their own.
+        self.is_of_wals() && !self.is_about_faults()
+    }
+
+    /// Whether it is a case of the wal level.
+    pub(crate) fn is_of_wals(&self) -> bool {
+        self.group.starts_with("wal::")
     }
 
     /// Why a backend of this capability can't be held to it; `None` where it can.
@@ -66,6 +107,14 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The same, with more to know below.
+    #[must_use]
+    pub(crate) fn with(self, what: impl fmt::Display) -> Self {
+        Self(format!("{}\n{what}", self.0))
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -84,23 +133,25 @@ impl From<Error> for Failure {
     }
 }
 
-/// The case that a function puts to the test; its name and its module's give the case its own.
+/// The case that a function puts to the test; its name and its module's give the case its own. It also runs under
+/// faults that change no outcome, unless it says which ones it stands.
 macro_rules! case {
-    ($name:ident, $promise:literal) => {
-        case!(@ $name, $promise, None)
-    };
-    ($name:ident, $promise:literal, needs $what:literal: $meets:expr) => {
-        case!(@ $name, $promise, Some($crate::case::Need { what: $what, met_by: $meets }))
-    };
-    (@ $name:ident, $promise:literal, $needs:expr) => {
+    ($name:ident, $promise:literal $(, under $weather:ident)? $(, needs $what:literal: $meets:expr)?) => {
         $crate::case::Case {
             group: $crate::case::group(module_path!()),
             name: stringify!($name),
             promise: $promise,
-            needs: $needs,
+            needs: case!(@ needs $($what: $meets)?),
+            weather: case!(@ under $($weather)?),
             run: |context| Box::pin($name(context)),
         }
     };
+    (@ needs) => { None };
+    (@ needs $what:literal: $meets:expr) => {
+        Some($crate::case::Need { what: $what, met_by: $meets })
+    };
+    (@ under) => { $crate::case::Weather::Slow };
+    (@ under $weather:ident) => { $crate::case::Weather::$weather };
 }
 
 /// Ends the case where the condition does not hold.

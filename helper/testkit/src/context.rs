@@ -6,7 +6,9 @@ use walx_core::{Capability, ChannelName, Config, Opener, Result};
 use walx_impls::{OpenerBuilderImpls, OpenerImpls};
 use walx_utility::random;
 
-use crate::Outcome;
+use crate::faults::{Faults, Faulty, Patient, Plan};
+use crate::history::Recorder;
+use crate::{Failure, Outcome};
 
 /// A store of which nobody else knows, made for one case.
 pub struct TestStore {
@@ -53,6 +55,8 @@ pub struct Context {
     builder: Arc<dyn OpenerBuilderImpls>,
     config: Config,
     capability: Capability,
+    faults: Option<Faults>,
+    recorder: Option<Recorder>,
 }
 
 impl Context {
@@ -65,7 +69,46 @@ impl Context {
             builder,
             config,
             capability,
+            faults: None,
+            recorder: None,
         }
+    }
+
+    /// The same store, whose users' calls and answers are all put down.
+    pub(crate) fn recorded(self, recorder: Recorder) -> Self {
+        Self {
+            recorder: Some(recorder),
+            ..self
+        }
+    }
+
+    /// The same store under faults.
+    pub(crate) fn under(&self, plan: Plan) -> Self {
+        let faulty = Faulty::new(Arc::clone(&self.builder), plan);
+        Self {
+            faults: Some(faulty.faults().clone()),
+            builder: Arc::new(faulty),
+            ..self.clone()
+        }
+    }
+
+    /// The same store for one who makes calls again that fail by faults which pass.
+    pub(crate) fn patient(self) -> Self {
+        Self {
+            builder: Arc::new(Patient(self.builder)),
+            ..self
+        }
+    }
+
+    /// The faults that it runs under, if any.
+    pub(crate) fn injected(&self) -> Option<&Faults> {
+        self.faults.as_ref()
+    }
+
+    /// The switches of a case that is about faults.
+    pub(crate) fn faults(&self) -> Outcome<&Faults> {
+        let none = || Failure::new("the case belongs to a group that runs without faults");
+        self.faults.as_ref().ok_or_else(none)
     }
 
     /// What the store can do as it is configured.
@@ -96,9 +139,12 @@ impl Context {
     /// # Errors
     /// As the backend's.
     pub async fn store(&self) -> Result<Arc<dyn Opener>> {
-        walx_adaptor::adapt(Arc::clone(&self.builder))
-            .build(self.config())
-            .await
+        let builder = walx_adaptor::adapt(Arc::clone(&self.builder));
+        let store = builder.build(self.config()).await?;
+        Ok(match &self.recorder {
+            Some(recorder) => recorder.opener(store),
+            None => store,
+        })
     }
 
     /// The name of a channel that nobody used before, also where stores share a server.

@@ -56,20 +56,29 @@ impl Journal {
 
     /// Appends the Barrier of a new owner.
     pub(crate) async fn own(self: &Arc<Self>, wal: Arc<dyn WalImpls>) -> Outcome<Writer> {
-        let (owner, tick) = {
-            let mut state = lock(&self.state);
-            state.term = Term::new(state.term.get() + 1);
-            (Owner::new(state.term), state.tick())
-        };
-        let writer = Writer {
+        let writer = self.claim_by(wal);
+        let barrier = writer.append_barrier().await?;
+        self.put_down(vec![barrier]);
+        Ok(writer)
+    }
+
+    /// Opens the channel as a new owner, who has still to append its Barrier.
+    pub(crate) async fn claim(self: &Arc<Self>, opener: &Arc<dyn OpenerImpls>) -> Outcome<Writer> {
+        let wal = opener.open(&self.name, Claim::TakeOver).await?;
+        Ok(self.claim_by(wal))
+    }
+
+    /// The new owner that has this handle, and has still to append its Barrier.
+    pub(crate) fn claim_by(self: &Arc<Self>, wal: Arc<dyn WalImpls>) -> Writer {
+        let mut state = lock(&self.state);
+        state.term = Term::new(state.term.get() + 1);
+        let owner = Owner::new(state.term);
+        drop(state);
+        Writer {
             wal,
             journal: Arc::clone(self),
             owner,
-        };
-        writer
-            .append_record(Record::marker(Header::new(Kind::Barrier, owner, tick)))
-            .await?;
-        Ok(writer)
+        }
     }
 
     /// Everything that was acknowledged, in order.
@@ -105,6 +114,14 @@ impl State {
 }
 
 impl Writer {
+    /// Appends the owner's Barrier, and leaves it to the caller to put it down.
+    pub(crate) async fn append_barrier(&self) -> Outcome<StoredRecord> {
+        let tick = lock(&self.journal.state).tick();
+        let record = Record::marker(Header::new(Kind::Barrier, self.owner, tick));
+        let id = one(self.wal.append(Batch::One(record.clone())).await)?;
+        Ok(StoredRecord { id, record })
+    }
+
     /// The next record, with its numbers.
     pub(crate) fn record(&self) -> Record {
         lock(&self.journal.state).record(self.owner)

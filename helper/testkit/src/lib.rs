@@ -15,7 +15,8 @@
 //! ```
 //!
 //! Each case is a test of its own, named `level::group::promise`, with a fresh store and 30 seconds. The usual
-//! arguments work: `cargo test --test conformance -- backend::fence`. What a backend's
+//! arguments work: `cargo test --test conformance -- backend::fence`. Each case runs a second time, as `[mine, faulty]`,
+//! under faults that must not change its outcome; one that fails says how to replay them. What a backend's
 //! [`Capability`](walx_core::Capability) rules out is shown as ignored, with the reason.
 //!
 //! | Level | What |
@@ -25,11 +26,13 @@
 //!
 //! | Module | What |
 //! |---|---|
+//! | [`faults`] | delays, fails, cuts and doubles what any backend does; a proxy for brokers; signals for processes |
 //! | [`history`] | records what a workload calls and is told, and proves from that alone whether the log kept its promises |
 
 mod case;
 mod cases;
 mod context;
+pub mod faults;
 pub mod history;
 mod journal;
 mod log;
@@ -39,4 +42,4 @@ mod run;
 pub use case::{Case, Failure, Outcome};
 pub use cases::all as cases;
 pub use context::{Context, TestStore};
-pub use run::{main, run};
+pub use run::{main, run, run_faulty};

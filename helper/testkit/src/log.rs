@@ -12,7 +12,7 @@ use crate::case::ensure;
 use crate::{Context, Failure, Outcome};
 
 /// How long the next entry may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A message with the place that it was given, or was found at.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,7 +12,7 @@ use crate::case::ensure;
 use crate::{Failure, Outcome};
 
 /// How long the next record may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A scanner whose ids are checked as they come.
 pub(crate) struct Reading {
@@ -84,14 +84,24 @@ impl Reading {
     }
 
     /// Why the scanner ends.
-    pub(crate) async fn end(mut self) -> Outcome<Error> {
-        loop {
+    pub(crate) async fn end(self) -> Outcome<Error> {
+        self.rest().await.1
+    }
+
+    /// What comes before the scanner ends, and why it does.
+    pub(crate) async fn rest(mut self) -> (Vec<StoredRecord>, Outcome<Error>) {
+        let end = loop {
             match clock::timeout(PATIENCE, poll(&mut *self.scanner)).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => return Ok(error),
-                Err(_) => return Err(Failure::new("the scanner waits on, and must end")),
+                Ok(Ok(batch)) => {
+                    if let Err(failure) = self.keep(batch) {
+                        break Err(failure);
+                    }
+                }
+                Ok(Err(error)) => break Ok(error),
+                Err(_) => break Err(Failure::new("the scanner waits on, and must end")),
             }
-        }
+        };
+        (self.ready.into(), end)
     }
 
     fn keep(&mut self, batch: Vec<Scanned>) -> Outcome {

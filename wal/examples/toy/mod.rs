@@ -4,20 +4,26 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use walx::impls::*;
 use walx::{BackendName, ChannelName, Config, Error, ErrorKind, MessageId, Result};
 
 const NAME: BackendName = BackendName::constant("toy");
-const CAPABILITY: Capability = Capability::new(2 << 20).with_fence(Fence::Native);
+const CAPABILITY: Capability = Capability::new(usize::MAX).with_fence(Fence::Native);
+/// Wakes the scanners that wait.
+static CHANGED: tokio::sync::Notify = tokio::sync::Notify::const_new();
 
-type Logs = Arc<Mutex<BTreeMap<ChannelName, Arc<Mutex<Log>>>>>;
+/// The records of each channel, and the epoch of its newest writer: those before it are powerless.
+type Logs = BTreeMap<ChannelName, (Vec<StoredRecord>, u64)>;
 
-/// The builder of `toy:`, and each opener that it makes; an opener can be closed.
-#[derive(Default)]
-pub(crate) struct Toy(Logs, Arc<AtomicBool>);
+/// The builder; or a store or channel, with whether it was closed, and whether what it was opened from was.
+#[derive(Clone, Default)]
+pub(crate) struct Toy(Arc<Mutex<Logs>>, Vec<Arc<AtomicBool>>);
+
+/// An open channel, and the epoch of its writer.
+#[derive(Clone)]
+struct Channel(Toy, ChannelName, u64);
 
 #[async_trait]
 impl OpenerBuilderImpls for Toy {
@@ -28,14 +34,9 @@ impl OpenerBuilderImpls for Toy {
         CAPABILITY
     }
     async fn build(&self, config: Config) -> Result<Arc<dyn OpenerImpls>> {
-        let unknown = config
-            .iter()
-            .next()
-            .map(|(key, _)| format!("toy has no key '{key}'"));
-        match unknown {
-            Some(text) => Err(Error::new(ErrorKind::InvalidInput, text)),
-            None => Ok(Arc::new(Self(Arc::clone(&self.0), Arc::default()))),
-        }
+        ensure(config == Config::new(), ErrorKind::InvalidInput)
+            .map_err(|error| error.with_context("unknown", format!("{config:?}")))?;
+        Ok(Arc::new(self.opened()))
     }
 }
 
@@ -45,183 +46,104 @@ impl OpenerImpls for Toy {
         CAPABILITY
     }
     async fn open(&self, name: &ChannelName, claim: Claim) -> Result<Arc<dyn WalImpls>> {
-        if claim == Claim::TakeOver && !self.1.load(SeqCst) {
-            lock(&self.0).entry(name.clone()).or_default();
-        }
-        let mut handle = self.handle(name)?;
-        let epoch = handle.locked()?.claim(claim)?;
-        handle.epoch = epoch;
-        Ok(Arc::new(handle))
+        let mut logs = self.logs()?;
+        let epoch = logs.get(name).map_or(0, |log| log.1);
+        let stale = matches!(claim, Claim::Resume(token) if token != FenceToken::from_u64(epoch));
+        ensure(!stale, ErrorKind::Fenced)?;
+        logs.entry(name.clone()).or_default().1 = epoch + 1;
+        Ok(Arc::new(Channel(self.opened(), name.clone(), epoch + 1)))
     }
     async fn open_read_only(&self, name: &ChannelName) -> Result<Arc<dyn RoWalImpls>> {
-        Ok(Arc::new(self.handle(name)?))
-    }
-    async fn truncate(&self, _: &ChannelName, _: MessageId) -> Result<()> {
-        refuse_if(true, ErrorKind::Unsupported)
-    }
-    async fn bounds(&self, name: &ChannelName) -> Result<Bounds> {
-        self.handle(name)?.bounds().await
+        ensure(self.logs()?.contains_key(name), ErrorKind::NotFound)?;
+        Ok(Arc::new(Channel(self.opened(), name.clone(), 0)))
     }
     async fn list(&self) -> Result<Vec<ChannelName>> {
-        refuse_if(self.1.load(SeqCst), ErrorKind::Closed)?;
-        Ok(lock(&self.0).keys().cloned().collect())
+        Ok(self.logs()?.keys().cloned().collect())
     }
     async fn close(&self) -> Result<()> {
-        self.1.store(true, SeqCst);
-        lock(&self.0).values().for_each(|log| wake(lock(log)));
-        Ok(())
+        self.end()
     }
 }
 
 impl Toy {
-    fn handle(&self, name: &ChannelName) -> Result<Handle> {
-        refuse_if(self.1.load(SeqCst), ErrorKind::Closed)?;
-        let log = lock(&self.0).get(name).cloned();
-        refuse_if(log.is_none(), ErrorKind::NotFound)?;
-        let (name, log) = (name.clone(), log.unwrap_or_default());
-        let closed = [Arc::clone(&self.1), Arc::default()];
-        Ok(Handle {
-            epoch: 0,
-            name,
-            log,
-            closed,
-        })
+    fn opened(&self) -> Self {
+        Self(self.0.clone(), [&[Arc::default()], &self.1[..]].concat())
     }
-}
-
-/// The records of a channel; only the newest writer may add to them.
-#[derive(Default)]
-struct Log {
-    records: Vec<Record>,
-    epoch: u64,
-    failed: bool,
-    waiting: Vec<Waker>,
-}
-
-impl Log {
-    /// From here on the writers before are powerless.
-    fn claim(&mut self, claim: Claim) -> Result<u64> {
-        let present = FenceToken::from_u64(self.epoch);
-        let stale = matches!(claim, Claim::Resume(token) if token != present);
-        refuse_if(stale, ErrorKind::Fenced)?;
-        (self.epoch, self.failed) = (self.epoch + 1, false);
-        Ok(self.epoch)
+    fn logs(&self) -> Result<MutexGuard<'_, Logs>> {
+        ensure(!self.1.iter().any(|it| it.load(SeqCst)), ErrorKind::Closed)?;
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-    fn append(&mut self, epoch: u64, batch: Batch<Record>) -> Result<Batch<MessageId>> {
-        refuse_if(epoch != self.epoch, ErrorKind::Fenced)?;
-        refuse_if(self.failed, ErrorKind::NotWritten)?;
-        // Behind a failure all fail, so that nothing overtakes a hole.
-        let too_large = |record: &Record| record.bytes() > CAPABILITY.max_record_bytes;
-        self.failed = batch.as_slice().iter().any(too_large);
-        refuse_if(self.failed, ErrorKind::TooLarge)?;
-        Ok(batch.map(|record| {
-            self.records.push(record);
-            id(self.records.len() - 1)
-        }))
-    }
-    fn number(&self, id: MessageId) -> Result<usize> {
-        let number = id.to_u64().map_or(usize::MAX, |number| number as usize);
-        let unknown = id.backend() != NAME || number >= self.records.len();
-        refuse_if(unknown, ErrorKind::InvalidInput).map(|()| number)
-    }
-}
-
-/// An open channel, and whether its opener or itself was closed.
-#[derive(Clone)]
-struct Handle {
-    name: ChannelName,
-    epoch: u64,
-    log: Arc<Mutex<Log>>,
-    closed: [Arc<AtomicBool>; 2],
-}
-
-impl Handle {
-    fn locked(&self) -> Result<MutexGuard<'_, Log>> {
-        let log = lock(&self.log);
-        let closed = self.closed.iter().any(|closed| closed.load(SeqCst));
-        refuse_if(closed, ErrorKind::Closed).map(|()| log)
-    }
-    fn append_now(&self, batch: Batch<Record>) -> Result<Batch<MessageId>> {
-        let mut log = self.locked()?;
-        let ids = log.append(self.epoch, batch);
-        wake(log);
-        ids
-    }
-}
-
-#[async_trait]
-impl WalImpls for Handle {
-    fn append(&self, batch: Batch<Record>) -> Appending {
-        Appending::ready(self.append_now(batch))
-    }
-    fn fence_token(&self) -> FenceToken {
-        FenceToken::from_u64(self.epoch)
-    }
-    async fn truncate(&self, id: MessageId) -> Result<()> {
-        let log = self.locked()?;
-        refuse_if(log.epoch != self.epoch, ErrorKind::Fenced)?;
-        log.number(id).map(drop)
-    }
-}
-
-#[async_trait]
-impl RoWalImpls for Handle {
-    fn channel(&self) -> &ChannelName {
-        &self.name
-    }
-    async fn scan(&self, start: Start, _: ScanOptions) -> Result<Box<dyn ScannerImpls>> {
-        let log = self.locked()?;
-        let next = match start {
-            Start::At(id) => log.number(id)?,
-            Start::After(id) => log.number(id)? + 1,
-            Start::Earliest | Start::Last(_) | Start::Near(_) => 0,
-        };
-        Ok(Box::new(Reader(self.clone(), next)))
-    }
-    async fn bounds(&self) -> Result<Bounds> {
-        let newest = self.locked()?.records.len().checked_sub(1);
-        Ok(Bounds::new(newest.map(|_| id(0)), newest.map(id)))
-    }
-    async fn close(&self) -> Result<()> {
-        self.closed[1].store(true, SeqCst);
-        wake(lock(&self.log));
+    fn end(&self) -> Result<()> {
+        self.1[0].store(true, SeqCst);
+        CHANGED.notify_waiters();
         Ok(())
     }
 }
 
-/// A scanner, and the number of its next record.
-struct Reader(Handle, usize);
-
-impl ScannerImpls for Reader {
-    fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<Scanned>>> {
-        let mut log = self.0.locked()?;
-        // Its bytes stay the log's, so nothing is read ahead.
-        let Some(record) = log.records.get(self.1).cloned() else {
-            log.waiting.push(context.waker().clone());
-            return Poll::Pending;
-        };
-        let id = id(self.1);
-        self.1 += 1;
-        Poll::Ready(Ok(vec![Scanned::Record(StoredRecord { id, record })]))
+#[async_trait]
+impl WalImpls for Channel {
+    fn append(&self, batch: Batch<Record>) -> Appending {
+        let ids = self.0.logs().and_then(|mut logs| {
+            let (records, epoch) = logs.entry(self.1.clone()).or_default();
+            ensure(*epoch == self.2, ErrorKind::Fenced)?;
+            Ok(batch.map(|record| {
+                let id = MessageId::from_u64(NAME, records.len() as u64);
+                records.push(StoredRecord { id, record });
+                id
+            }))
+        });
+        Appending::ready(ids.inspect(|_| CHANGED.notify_waiters()))
+    }
+    fn fence_token(&self) -> FenceToken {
+        FenceToken::from_u64(self.2)
+    }
+    async fn truncate(&self, id: MessageId) -> Result<()> {
+        ensure(self.0.logs()?[&self.1].1 == self.2, ErrorKind::Fenced)?;
+        number(self, id).map(drop)
     }
 }
 
-fn id(number: usize) -> MessageId {
-    MessageId::from_u64(NAME, number as u64)
+#[async_trait]
+impl RoWalImpls for Channel {
+    fn channel(&self) -> &ChannelName {
+        &self.1
+    }
+    async fn scan(&self, start: Start, _: ScanOptions) -> Result<Box<dyn ScannerImpls>> {
+        let next = match start {
+            Start::At(id) => number(self, id)?,
+            Start::After(id) => number(self, id)? + 1,
+            Start::Earliest | Start::Last(_) | Start::Near(_) => self.0.logs().map(|_| 0)?,
+        };
+        Ok(scanner((self.clone(), next), read))
+    }
+    async fn bounds(&self) -> Result<Bounds> {
+        let logs = self.0.logs()?;
+        let mut ids = logs[&self.1].0.iter().map(|it| it.id);
+        Ok(Bounds::new(ids.clone().next(), ids.next_back()))
+    }
+    async fn close(&self) -> Result<()> {
+        self.0.end()
+    }
 }
 
-fn refuse_if(reason: bool, kind: ErrorKind) -> Result<()> {
-    let refuse = || Err(Error::new(kind, "the toy backend refuses"));
-    reason.then(refuse).unwrap_or(Ok(()))
+/// Waits for the record of this number; the next one comes after it.
+async fn read((channel, next): (Channel, usize)) -> Result<(Vec<Scanned>, (Channel, usize))> {
+    loop {
+        let changed = CHANGED.notified();
+        let found = channel.0.logs()?[&channel.1].0.get(next).cloned();
+        if let Some(record) = found {
+            return Ok((vec![Scanned::Record(record)], (channel, next + 1)));
+        }
+        changed.await;
+    }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn number(channel: &Channel, id: MessageId) -> Result<usize> {
+    let number = id.to_u64().map_or(usize::MAX, |number| number as usize);
+    let known = channel.0.logs()?[&channel.1].0.get(number).map(|it| it.id);
+    ensure(known == Some(id), ErrorKind::InvalidInput).map(|()| number)
 }
 
-/// Wakes the scanners, without the lock.
-fn wake(mut log: MutexGuard<'_, Log>) {
-    let waiting = std::mem::take(&mut log.waiting);
-    drop(log);
-    waiting.into_iter().for_each(Waker::wake);
+fn ensure(ok: bool, kind: ErrorKind) -> Result<()> {
+    ok.then_some(()).ok_or_else(|| Error::new(kind, "refused"))
 }

@@ -2,7 +2,7 @@
 
 use walx_core::Result;
 
-use crate::frame::{ALIGN, FrameHeader, HEADER, kind};
+use crate::frame::{ALIGN, FrameHeader, HEADER, Seed, kind};
 use crate::segment::{BLOCK, Segment};
 use crate::summary::Summary;
 use crate::walk::{self, Spot};
@@ -13,6 +13,11 @@ const TRAILER_MAGIC: &[u8; 8] = b"WALXEND1";
 
 /// A footer as it is written at `spot`: a frame whose last 16 bytes, which end the file, say where it starts.
 pub(crate) fn encode(summary: &Summary, segment: &Segment, spot: Spot, acked: u64) -> Vec<u8> {
+    encode_for(summary, segment.header.seed(), spot, acked)
+}
+
+/// The same for a segment that only its seed is known of.
+pub(crate) fn encode_for(summary: &Summary, seed: Seed, spot: Spot, acked: u64) -> Vec<u8> {
     let mut dir = summary.encode();
     // The trailer must end at a multiple of 8, where the file ends.
     let size = (HEADER + dir.len() + TRAILER) as u64;
@@ -24,7 +29,7 @@ pub(crate) fn encode(summary: &Summary, segment: &Segment, spot: Spot, acked: u6
     header.previous = spot.chain.unwrap_or_default();
     header.first_serial = spot.serial;
     header.acked = acked;
-    let mut bytes = header.encode(segment.header.seed(), spot.offset).to_vec();
+    let mut bytes = header.encode(seed, spot.offset).to_vec();
     bytes.extend_from_slice(&dir);
     bytes.extend_from_slice(&spot.offset.to_le_bytes());
     bytes.extend_from_slice(TRAILER_MAGIC);

@@ -42,7 +42,8 @@ impl Seed {
         Self(crc32c::crc32c_append(crc, &segment.to_le_bytes()))
     }
 
-    fn at(self, offset: u64) -> u32 {
+    /// What the checksum of a head at this offset begins with.
+    pub(crate) fn at(self, offset: u64) -> u32 {
         crc32c::crc32c_append(self.0, &offset.to_le_bytes())
     }
 }

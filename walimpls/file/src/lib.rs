@@ -41,6 +41,8 @@ mod follow;
 mod footer;
 mod frame;
 mod full;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod group;
 mod handle;
 mod id;

@@ -163,7 +163,7 @@ impl Losses {
         }
     }
 
-    fn encode(&self) -> Result<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         let body = serde_json::to_vec(self).map_err(|error| {
             let text = "the noted losses have no text form; report it";
             Error::new(ErrorKind::Internal, text).with_source(error)
@@ -175,7 +175,7 @@ impl Losses {
     }
 
     /// `None` where it is damaged, and the version of a newer one as the error.
-    fn decode(bytes: &[u8]) -> std::result::Result<Option<Self>, u32> {
+    pub(crate) fn decode(bytes: &[u8]) -> std::result::Result<Option<Self>, u32> {
         let Some(at) = bytes.iter().take(64).position(|byte| *byte == b'\n') else {
             return Ok(None);
         };

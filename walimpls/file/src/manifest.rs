@@ -4,7 +4,7 @@
 //! which is all that is left when a write of the newer one was torn, is never wrong.
 
 use std::collections::BTreeMap;
-mod room;
+pub(crate) mod room;
 
 use std::fs::File;
 use std::io;
@@ -23,7 +23,8 @@ use crate::varint::{get_u32, get_u64};
 pub(crate) const NAMES: [&str; 2] = ["MANIFEST.a", "MANIFEST.b"];
 const MAGIC: &[u8; 8] = b"WALXMAN1";
 const VERSION: u32 = 1;
-const HEADER: usize = 32;
+/// Bytes before its body.
+pub(crate) const HEADER: usize = 32;
 /// How often two files that don't fit together are read again, and what lies between two tries.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(1);
@@ -166,7 +167,7 @@ impl Manifest {
         Ok(bytes)
     }
 
-    fn decode(bytes: &[u8]) -> Decoded {
+    pub(crate) fn decode(bytes: &[u8]) -> Decoded {
         if bytes.iter().all(|byte| *byte == 0) {
             return Decoded::Blank;
         }
@@ -250,7 +251,8 @@ pub(crate) fn trace(dir: &Path) -> Trace {
     })
 }
 
-enum Decoded {
+/// What a file of a manifest holds.
+pub(crate) enum Decoded {
     Sound(Manifest),
     Newer(u32),
     /// Nothing was ever written to it.

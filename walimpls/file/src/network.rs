@@ -83,12 +83,24 @@ fn remote_fuse(dir: &Path, mounts: impl Fn() -> Option<String>) -> Option<String
 fn mount_kind(mounts: &str, path: &Path) -> Option<String> {
     let mounts = mounts.lines().filter_map(|line| {
         let (place, rest) = line.split_once(" - ")?;
-        Some((Path::new(place.split(' ').nth(4)?), rest.split(' ').next()?))
+        Some((plain(place.split(' ').nth(4)?), rest.split(' ').next()?))
     });
     let mount = mounts
         .filter(|(place, _)| path.starts_with(place))
-        .max_by_key(|(place, _)| place.as_os_str().len());
+        .max_by_key(|(place, _)| place.len());
     mount.map(|(_, kind)| kind.to_owned())
+}
+
+/// A mount point as it is; the list has these four as octal numbers.
+fn plain(place: &str) -> String {
+    let escaped = [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\134", "\\"),
+    ];
+    let replace = |place: String, (octal, plain): (&str, &str)| place.replace(octal, plain);
+    escaped.into_iter().fold(place.to_owned(), replace)
 }
 
 #[cfg(test)]
@@ -158,10 +170,12 @@ mod tests {
     fn the_mount_that_a_path_lies_on_is_the_longest_one() {
         let mounts = "22 1 8:1 / / rw shared:1 - ext4 /dev/sda rw\n\
                       40 22 0:40 / /mnt/far rw - fuse.sshfs host:/ rw,user_id=0\n\
-                      41 22 0:41 / /mnt rw - xfs /dev/sdb rw\n";
+                      41 22 0:41 / /mnt rw - xfs /dev/sdb rw\n\
+                      42 22 0:42 / /mnt/a\\040b rw - fuse.s3fs s3fs rw\n";
         let kind = |path| mount_kind(mounts, Path::new(path));
         assert_eq!(kind("/mnt/far/store").as_deref(), Some("fuse.sshfs"));
         assert_eq!(kind("/mnt/farther").as_deref(), Some("xfs"));
+        assert_eq!(kind("/mnt/a b/store").as_deref(), Some("fuse.s3fs"));
         assert_eq!(kind("/home").as_deref(), Some("ext4"));
     }
 }

@@ -154,7 +154,7 @@ impl OpenerImpls for FileOpener {
             let store = directory.store();
             let owner = store
                 .as_ref()
-                .and_then(|store| Some((&*store.shared, store.channel(&name).ok()??)));
+                .and_then(|store| Some((Arc::clone(&store.shared), store.channel(&name).ok()??)));
             read::bounds(&config, &name, owner)
         });
         bounds.await.map_err(|error| error.with_channel(channel))

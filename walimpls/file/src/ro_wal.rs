@@ -100,13 +100,7 @@ impl RoWalImpls for FileRoWal {
         let config = self.config.clone();
         let bounds = self.blocking("bounds", move |directory, name| {
             let owner = Self::owner(directory, name)?;
-            read::bounds(
-                &config,
-                name,
-                owner
-                    .as_ref()
-                    .map(|(shared, channel)| (&**shared, *channel)),
-            )
+            read::bounds(&config, name, owner)
         });
         bounds.await
     }

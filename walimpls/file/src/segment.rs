@@ -18,7 +18,8 @@ pub(crate) const BLOCK: u64 = 4096;
 /// How much one read asks for.
 pub(crate) const CHUNK: usize = 1 << 20;
 
-const MAGIC: &[u8; 8] = b"WALXSEG1";
+/// What a segment starts with.
+pub(crate) const MAGIC: &[u8; 8] = b"WALXSEG1";
 const VERSION: u32 = 1;
 
 /// The first block of a segment.

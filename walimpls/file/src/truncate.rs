@@ -6,6 +6,7 @@ use std::sync::Arc;
 use walx_core::{Error, ErrorKind, MessageId, Result};
 
 use crate::footer;
+use crate::read;
 use crate::recover;
 use crate::segment::{Found, Segment};
 use crate::store::Store;
@@ -50,8 +51,9 @@ impl Store {
         let log = self.shared.log()?;
         let (sealed, active) = (log.sealed.clone(), log.active.header.number);
         drop(log);
-        let (dropped, kept) = sealed.split_at(self.droppable(&sealed, &marks)?);
-        let first = kept.first().map_or(active, |segment| segment.number);
+        let dropped = &sealed[..self.droppable(&sealed, &marks)?];
+        // Right behind what is dropped, where a segment may be lost whose loss is still told.
+        let first = dropped.last().map_or(active, |last| last.number + 1);
         self.write(&mut table, |manifest| {
             if let Some(line) = manifest.channels.get_mut(&channel) {
                 line.from = number + 1;
@@ -85,9 +87,14 @@ impl Store {
         removed
     }
 
-    /// How many of the first segments hold nothing that is kept.
+    /// How many of the first segments hold nothing that is kept. What is lost is told to the readers of each channel that
+    /// may have had it, so it is dropped only where every channel has passed it, the idle ones too.
     fn droppable(&self, sealed: &[Sealed], marks: &HashMap<u32, u64>) -> Result<usize> {
+        let lossy = read::tells(&self.shared.config, &self.shared.uuid)?;
+        let mut expected = self.shared.log()?.first;
         for (at, segment) in sealed.iter().enumerate() {
+            let is_lossy = lossy && (segment.number != expected || segment.summary.is_some());
+            expected = segment.number + 1;
             let summary = match &segment.summary {
                 Some(summary) => Arc::clone(summary),
                 None => {
@@ -103,7 +110,8 @@ impl Store {
                 }
             };
             let passed = |(channel, span): (&u32, &Span)| {
-                span.records == 0 || marks.get(channel).is_some_and(|from| *from >= span.end)
+                (span.records == 0 && !is_lossy)
+                    || marks.get(channel).is_some_and(|from| *from >= span.end)
             };
             if !summary.channels.iter().all(passed) {
                 return Ok(at);

@@ -87,7 +87,7 @@ impl RoWalImpls for FileWal {
         let shared = Arc::clone(&self.store.shared);
         let channel = self.handle.channel;
         let bounds = self.ro.blocking("bounds", move |directory, name| {
-            read::bounds(&directory.config, name, Some((&*shared, channel)))
+            read::bounds(&directory.config, name, Some((shared, channel)))
         });
         bounds.await
     }

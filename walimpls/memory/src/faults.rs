@@ -139,6 +139,17 @@ impl Faults {
         self
     }
 
+    /// Switches everything off that has not taken place yet, and answers what is held. Acknowledgements that got lost
+    /// stay lost.
+    pub fn clear(&self) -> &Self {
+        let wake = self.log(|log| {
+            log.switches = Switches::default();
+            log.confirm(u64::MAX)
+        });
+        wake.wake();
+        self
+    }
+
     fn plan(&self, count: usize, fault: impl FnMut() -> Fault) -> &Self {
         self.log(|log| {
             log.switches

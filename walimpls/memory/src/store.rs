@@ -104,12 +104,12 @@ impl MemoryStore {
         self.0.number
     }
 
+    /// All channels, by name: whoever wakes their scanners does it in the same order each time.
     pub(crate) fn all(&self) -> Vec<Arc<Channel>> {
-        self.0
-            .logs
-            .iter()
-            .map(|entry| Arc::clone(entry.value()))
-            .collect()
+        let channels = self.0.logs.iter().map(|entry| Arc::clone(entry.value()));
+        let mut all: Vec<_> = channels.collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
     }
 }
 

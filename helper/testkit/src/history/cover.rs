@@ -2,9 +2,10 @@
 //!
 //! Nothing is assumed of how a scanner works. A scan that delivered something has confirmed everything between its
 //! start and there. A scan up to the tail has, in addition, what was confirmed before it was called, and everything of
-//! owners whose successor was open by then.
+//! owners whose successor was open by then. An owner's own scan ends where that owner knows the log to end: nobody tells
+//! an owner that it was overtaken, and a reader may see a record before its owner has the acknowledgement.
 
-use super::event::{Start, Stop};
+use super::event::{Start, Stop, What};
 use super::index::{Index, Known, Log, Row, Scan};
 
 /// A message that a scan passed over.
@@ -177,7 +178,26 @@ fn high(index: &Index<'_>, scan: &Scan<'_>, log: &Log<'_>) -> Row {
         Stop::Lsn(lsn) => known.partition_point(|it| it.place.lsn <= lsn),
         Stop::Tick(tick) => known.partition_point(|it| it.place.tick <= tick),
     };
-    delivered.max(bound)
+    delivered.max(bound.min(as_its_owner_knows(index, scan, log)))
+}
+
+/// The slot behind the last message that the scan's handle knows of for certain: what it has acknowledged by then, and
+/// what was acknowledged before it was opened, or lies before its owner's first record.
+fn as_its_owner_knows(index: &Index<'_>, scan: &Scan<'_>, log: &Log<'_>) -> Row {
+    let handle = &index.handles[scan.handle];
+    let What::OpenCalled { write: true, .. } = &index.events[handle.called].what else {
+        return log.known.len();
+    };
+    let Some((_, Ok(Some(owner)))) = handle.answered else {
+        return 0;
+    };
+    let knows = |it: &Known<'_>| {
+        let own = index.messages[it.message].handle == scan.handle;
+        let since = if own { scan.called } else { handle.called };
+        it.place.owner < owner || it.acknowledged.is_some_and(|at| index.before(at, since))
+    };
+    let last = log.known.iter().rposition(knows);
+    last.map_or(0, |last| last + 1)
 }
 
 /// The lsns that the scan told to be missing, as sorted ranges that don't touch: from the first to before the second.

@@ -130,6 +130,8 @@ pub enum What {
     AppendCalled {
         handle: EventId,
         transaction: Option<EventId>,
+        /// Whether a permit had reserved its room: it goes before those that wait for room.
+        reserved: bool,
         messages: Vec<Sent>,
     },
     /// The call returned: the append has its place in the order.
@@ -137,7 +139,12 @@ pub enum What {
     /// The caller learns how it ended.
     AppendAnswered { call: EventId, answer: Appended },
     /// Leave to drop everything up to `id` is given. Names the truncation.
-    TruncateCalled { channel: ChannelName, id: MessageId },
+    TruncateCalled {
+        channel: ChannelName,
+        /// The handle that it is given through; none = the store.
+        through: Option<EventId>,
+        id: MessageId,
+    },
     /// It took place, or not.
     TruncateAnswered { call: EventId, answer: Answer<()> },
     /// A reader starts. Names the scan.

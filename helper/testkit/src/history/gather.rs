@@ -69,6 +69,7 @@ fn begin<'a>(
         What::AppendCalled {
             handle,
             transaction,
+            reserved,
             messages,
         } => {
             let handle = handle_of(handle)?;
@@ -91,17 +92,23 @@ fn begin<'a>(
                     digest: sent.digest,
                     virtual_channel: sent.virtual_channel.as_ref(),
                     transaction,
+                    reserved: *reserved,
                     delivered: None,
                 });
             }
             Some(Named::Append(first, messages.len()))
         }
-        What::TruncateCalled { channel, id } => {
+        What::TruncateCalled {
+            channel,
+            through,
+            id,
+        } => {
             let channel = row_of(index, channels, channel);
             index.truncations.push(Truncation {
                 channel,
                 called: at,
                 answered: None,
+                through: *through,
                 id: *id,
             });
             Some(Named::Truncation(index.truncations.len() - 1))
@@ -115,6 +122,7 @@ fn begin<'a>(
             let handle = handle_of(handle)?;
             index.scans.push(Scan {
                 channel: index.handles[handle].channel,
+                handle,
                 called: at,
                 answered: None,
                 from: *from,

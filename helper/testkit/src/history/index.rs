@@ -32,6 +32,7 @@ pub(super) struct Message<'a> {
     pub(super) digest: u64,
     pub(super) virtual_channel: Option<&'a VirtualChannel>,
     pub(super) transaction: Option<Row>,
+    pub(super) reserved: bool,
     /// Where it was delivered first.
     pub(super) delivered: Option<Row>,
 }
@@ -75,6 +76,7 @@ pub(super) struct Hole {
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
     pub(super) channel: Row,
+    pub(super) handle: Row,
     pub(super) called: Row,
     pub(super) answered: Option<(Row, Answer<()>)>,
     pub(super) from: Start,
@@ -95,6 +97,8 @@ pub(super) struct Truncation {
     pub(super) channel: Row,
     pub(super) called: Row,
     pub(super) answered: Option<(Row, Answer<()>)>,
+    /// The handle that it was given through; none = the store.
+    pub(super) through: Option<EventId>,
     pub(super) id: MessageId,
 }
 

@@ -63,11 +63,15 @@ impl fmt::Display for What {
             Self::AppendCalled {
                 handle,
                 transaction,
+                reserved,
                 messages,
             } => {
                 write!(f, "append-called handle={handle}")?;
                 if let Some(transaction) = transaction {
                     write!(f, " transaction={transaction}")?;
+                }
+                if *reserved {
+                    f.write_str(" reserved")?;
                 }
                 for message in messages {
                     write!(f, " message={:x}", message.digest)?;
@@ -88,8 +92,16 @@ impl fmt::Display for What {
                     Appended::Dropped => f.write_str(" dropped"),
                 }
             }
-            Self::TruncateCalled { channel, id } => {
-                write!(f, "truncate-called channel={channel} id={id}")
+            Self::TruncateCalled {
+                channel,
+                through,
+                id,
+            } => {
+                write!(f, "truncate-called channel={channel}")?;
+                if let Some(handle) = through {
+                    write!(f, " through={handle}")?;
+                }
+                write!(f, " id={id}")
             }
             Self::TruncateAnswered { call, answer } => {
                 write!(f, "truncate-answered call={call} {}", Done(answer))

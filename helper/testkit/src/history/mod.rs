@@ -48,6 +48,8 @@
 mod check;
 mod cover;
 mod event;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gather;
 mod index;
 mod line;

@@ -61,6 +61,7 @@ fn what(name: &str, words: &Words<'_>) -> Option<What> {
                 Some(text) => Some(event_id(text)?),
                 None => None,
             },
+            reserved: words.has("reserved"),
             messages: words.all("message").map(sent).collect::<Option<_>>()?,
         },
         "append-taken" => What::AppendTaken { call: call()? },
@@ -76,6 +77,10 @@ fn what(name: &str, words: &Words<'_>) -> Option<What> {
         },
         "truncate-called" => What::TruncateCalled {
             channel: ChannelName::new(words.get("channel")?).ok()?,
+            through: match words.get("through") {
+                Some(text) => Some(event_id(text)?),
+                None => None,
+            },
             id: words.get("id")?.parse().ok()?,
         },
         "truncate-answered" => What::TruncateAnswered {

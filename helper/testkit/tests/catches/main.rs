@@ -203,3 +203,23 @@ fn a_close_that_leaves_the_handle_open_is_found() {
         &["backend::close::a_closed_handle_is_closed"],
     );
 }
+
+#[test]
+fn defects_are_found_by_the_cases_about_faults_too() {
+    catches(
+        Defect::ScanSkips,
+        &["backend::fault::scans_that_fail_go_on_behind_their_last_record"],
+    );
+    catches(
+        Defect::AfterIncludes,
+        &["backend::fault::scans_that_fail_go_on_behind_their_last_record"],
+    );
+    catches(
+        Defect::NeverFences,
+        &["backend::fault::a_channel_whose_open_was_not_answered_can_be_opened_again"],
+    );
+    catches(
+        Defect::AppendsAtFirstPoll,
+        &["backend::fault::an_append_becomes_durable_while_its_answer_is_held"],
+    );
+}

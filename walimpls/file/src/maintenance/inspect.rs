@@ -124,14 +124,19 @@ struct Inspector<'a> {
     beside: Beside,
     teller: Teller<'a>,
     scene: Scene,
-    /// What the footer before said, where nothing is lost in between.
+    /// What the segment before knew of all channels, where nothing is lost in between.
     carry: Option<Summary>,
 }
 
 impl Inspector<'_> {
     fn segments(&mut self, numbers: &[u64]) -> Result<()> {
         let Some(first) = self.scene.manifest.first_segment else {
-            return Ok(());
+            let begun = numbers.iter().all(|it| size(self.dir, *it) <= BLOCK);
+            if begun || self.scene.live || !self.is_settled()? {
+                return Ok(());
+            }
+            // More than a crash leaves of a first segment: the manifest is older than the log.
+            return Err(manifest::lost(self.dir));
         };
         let mut before: Option<Segment> = None;
         let (mut stub, mut any) = (false, false);
@@ -152,6 +157,7 @@ impl Inspector<'_> {
                 Found::Headless { .. } | Found::Missing => {
                     if self.is_truncated(number)? {
                         (before, any) = (None, true);
+                        self.carry = None;
                     }
                 }
             }
@@ -235,8 +241,13 @@ impl Inspector<'_> {
         if let Some((loss, damage)) = &lost {
             self.teller.lost(loss, damage.clone())?;
         }
-        let whole = through.whole && lost.is_none();
-        self.carry = whole.then_some(summary);
+        // Of channels without records here only those before tell, and where not all of these were read, the footer.
+        self.carry = match lost {
+            Some(_) => None,
+            None if !adjacent => None,
+            None if through.whole && self.carry.is_some() => Some(summary),
+            None => footer::read(segment)?.map(|it| it.2),
+        };
         Ok(())
     }
 
@@ -252,11 +263,13 @@ impl Inspector<'_> {
         let there = segment.len()? > spot.offset;
         let what = match footer::read(segment)? {
             Some((_, at, said)) if at.offset == spot.offset && at.serial == spot.serial => {
-                if !through.whole || says(&said, held, self.carry.is_some()) {
-                    // What is held of channels that have no records here is what the footer says.
+                if spot.chain.is_some_and(|chain| at.chain != Some(chain)) {
+                    "the footer does not follow the frame before it"
+                } else if !through.whole || says(&said, held, self.carry.is_some()) {
                     return Ok(());
+                } else {
+                    "the footer says something else than the segment holds"
                 }
-                "the footer says something else than the segment holds"
             }
             Some(_) => "the footer stands elsewhere than the segment ends",
             None if there => "the footer is damaged",

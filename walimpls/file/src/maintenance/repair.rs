@@ -18,7 +18,7 @@ use crate::directory::Directory;
 use crate::disk::Disk;
 use crate::fault;
 use crate::lock::Lock;
-use crate::loss;
+use crate::loss::{self, Losses};
 use crate::manifest::{self, Manifest};
 use crate::network;
 use crate::segment;
@@ -108,8 +108,11 @@ impl Repair<'_> {
         let found = self.inspect()?;
         let mut repaired = Repaired::default();
         repaired.steps = found.iter().filter_map(step).collect();
+        let outdated = self.outdated(&found)?;
+        let is_outdated = outdated.is_some();
+        repaired.steps.extend(outdated);
         let marks = |trouble: &Trouble| matches!(trouble.kind, Kind::Unfinished);
-        let work = found.iter().any(|it| !it.known && !marks(it));
+        let work = is_outdated || found.iter().any(|it| !it.known && !marks(it));
         if work {
             let copy = Copy::new(self.dir, now, self.files(&found)?);
             repaired.copy = Some(copy.folder.display().to_string());
@@ -134,6 +137,22 @@ impl Repair<'_> {
         }
         hopeless(self.dir, looked)?;
         Ok(troubles.0)
+    }
+
+    /// A note of what is there again, or was truncated, would hide that it is lost another time.
+    fn outdated(&self, found: &[Trouble]) -> Result<Option<RepairStep>> {
+        let uuid = Manifest::load(self.dir)?.map(|it| it.uuid);
+        let losses = Losses::load(self.dir, &uuid.unwrap_or_default())?;
+        let lost = found.iter().filter_map(Trouble::loss);
+        let lost: Vec<_> = lost.filter_map(|loss| losses.note(&loss)).collect();
+        Ok(
+            (losses.notes().iter().any(|note| !lost.contains(&note))).then(|| {
+                let place = format!("{} at 0", self.dir.join(loss::NAME).display());
+                let finding =
+                    Finding::new(place, "it notes losses that were truncated or restored");
+                RepairStep::new(finding, "written anew from what is damaged now")
+            }),
+        )
     }
 
     /// What is damaged, and what may be changed: recovery seals or cuts the last two segments.

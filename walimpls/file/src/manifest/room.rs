@@ -11,7 +11,7 @@ use crate::disk::Disk;
 const LEAST: usize = 64 << 10;
 
 /// A manifest of the same channels that no other one exceeds.
-pub(super) fn most(manifest: &Manifest) -> Manifest {
+pub(crate) fn most(manifest: &Manifest) -> Manifest {
     let mut most = manifest.clone();
     most.first_segment = Some(u64::MAX);
     most.floor = u64::MAX;

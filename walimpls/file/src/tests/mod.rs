@@ -48,7 +48,7 @@ use crate::setting::FileDamage;
 use crate::{ByteSize, FileBuilder};
 
 /// A directory in memory where there is one: thousands of syncs are waited for.
-fn scratch() -> TempDir {
+pub(crate) fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {
         tempfile::tempdir_in(memory).unwrap()

@@ -1,5 +1,6 @@
 //! Repair: whatever is damaged, the store opens strictly again, gives all that is sound, and never less.
 
+mod ends;
 mod steps;
 
 use walx_core::{ErrorKind, Progress, RepairMode, Repaired};

@@ -38,6 +38,29 @@ async fn a_sound_store_has_no_findings_whoever_has_it_open() {
     assert_eq!(lines(&verify(&apart(&config)).await), [""; 0]);
 }
 
+/// A channel that is idle stands in the footers of segments that have none of its records.
+#[tokio::test]
+async fn footers_tell_of_channels_whose_records_were_truncated_or_are_behind_damage() {
+    let dir = scratch();
+    let config = small(dir.path());
+    let (opener, wal) = filled(&config, RECORDS).await;
+    let idle = opener.open(&name("b"), Claim::TakeOver).await.unwrap();
+    append(&*idle, 0, "idle").await.unwrap();
+    for number in RECORDS..3 * RECORDS {
+        append(&*wal, number, format!("record {number}"))
+            .await
+            .unwrap();
+    }
+    idle.truncate(id(0)).await.unwrap();
+    wal.truncate(id(RECORDS + 50)).await.unwrap();
+    assert!(segments(dir.path()).len() >= 5);
+    drop((wal, idle));
+    opener.close().await.unwrap();
+    assert_eq!(lines(&verify(&apart(&config)).await), [""; 0]);
+    change(&segments(dir.path())[1], |bytes| bytes[4_200] ^= 1);
+    assert_eq!(verify(&apart(&config)).await.len(), 1);
+}
+
 #[tokio::test]
 async fn a_missing_store_has_no_findings() {
     let dir = scratch();
@@ -156,17 +179,21 @@ async fn small_files_are_looked_at_too() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_busy_writer_changes_meanwhile_is_no_damage() {
     let dir = scratch();
     let config = small(dir.path());
     let (opener, wal) = filled(&config, 10).await;
+    // Segments lie without any of its records, and its end moves while segments go.
+    let rare = opener.open(&name("b"), Claim::TakeOver).await.unwrap();
     let writing = async {
         for number in 10..1_500 {
             append(&*wal, number, format!("record {number}"))
                 .await
                 .unwrap();
             if number % 100 == 0 {
+                let newest = append(&*rare, number, "rare").await.unwrap();
+                rare.truncate(id(newest)).await.unwrap();
                 wal.truncate(id(number - 50)).await.unwrap();
             }
         }

@@ -165,3 +165,19 @@ async fn scans_and_opens_fail_as_often_as_asked_for() {
     bed.append(1..2).await;
     assert!(bed.opener.open(&channel(), Claim::TakeOver).await.is_ok());
 }
+
+#[tokio::test]
+async fn what_was_switched_on_and_has_not_happened_can_be_cleared() {
+    let bed = Bed::new().await;
+    bed.faults().hold();
+    let held = bed.wal.append(Batch::One(record(0)));
+    bed.faults()
+        .fail_next(9, ErrorKind::Unavailable)
+        .fail_scan_next(9)
+        .fail_open_next(9)
+        .clear();
+    assert!(held.await.is_ok());
+    bed.append(1..2).await;
+    assert_eq!(bed.seen(Start::Earliest).await, ["0", "1"]);
+    assert!(bed.opener.open(&channel(), Claim::TakeOver).await.is_ok());
+}

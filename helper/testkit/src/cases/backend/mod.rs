@@ -2,6 +2,7 @@
 
 mod append;
 mod close;
+mod fault;
 mod fence;
 mod open;
 mod read_only;
@@ -21,6 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         truncate::cases(),
         fence::cases(),
         close::cases(),
+        fault::cases(),
     ];
     groups.into_iter().flatten().collect()
 }

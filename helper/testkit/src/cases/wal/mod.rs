@@ -3,6 +3,7 @@
 mod append;
 mod bed;
 mod close;
+mod fault;
 mod maintenance;
 mod order;
 mod owner;
@@ -25,6 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
         read_only::cases(),
         truncate::cases(),
         close::cases(),
+        fault::cases(),
         maintenance::cases(),
     ];
     groups.into_iter().flatten().collect()

@@ -15,30 +15,36 @@ pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
         && scans(index, findings);
 }
 
-/// On one handle: a call that began after another had returned has the larger lsn.
+/// On one handle: a call that began after another had returned has the larger lsn. An append whose room was reserved goes
+/// before those that wait for theirs; so it is larger only than what was answered by then.
 fn calls(index: &Index<'_>, findings: &mut Findings) -> bool {
-    let mut moments: Vec<(Row, bool, Row)> = Vec::with_capacity(2 * index.messages.len());
+    let mut moments: Vec<(Row, Moment, Row)> = Vec::with_capacity(3 * index.messages.len());
     for (row, message) in index.messages.iter().enumerate() {
         if message.transaction.is_none() && index.place(row).is_some() {
-            moments.push((message.called, false, row));
+            moments.push((message.called, Moment::Called, row));
             // Without its return, an append had its place when it was answered.
             let taken = message.taken.or(message.answered);
-            moments.extend(taken.map(|at| (at, true, row)));
+            moments.extend(taken.map(|at| (at, Moment::Taken, row)));
+            moments.extend(message.answered.map(|at| (at, Moment::Answered, row)));
         }
     }
     moments.sort_unstable();
-    let mut largest: Vec<Option<(Lsn, Row)>> = vec![None; index.handles.len()];
-    for (_, taken, row) in moments {
+    let mut taken: Vec<Option<(Lsn, Row)>> = vec![None; index.handles.len()];
+    let mut answered = taken.clone();
+    for (_, moment, row) in moments {
         let message = &index.messages[row];
         let Some(lsn) = index.place(row).map(|place| place.lsn) else {
             continue;
         };
-        let last = &mut largest[message.handle];
-        if taken {
-            *last = (*last).max(Some((lsn, row)));
+        let largest = match (moment, message.reserved) {
+            (Moment::Taken, _) | (Moment::Called, false) => &mut taken[message.handle],
+            (Moment::Answered, _) | (Moment::Called, true) => &mut answered[message.handle],
+        };
+        if moment != Moment::Called {
+            *largest = (*largest).max(Some((lsn, row)));
             continue;
         }
-        let Some((larger, other)) = last.filter(|(last, _)| *last > lsn) else {
+        let Some((larger, other)) = largest.filter(|(last, _)| *last > lsn) else {
             continue;
         };
         let first = &index.messages[other];
@@ -58,6 +64,14 @@ fn calls(index: &Index<'_>, findings: &mut Findings) -> bool {
         }
     }
     true
+}
+
+/// What happens to an append, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Moment {
+    Called,
+    Taken,
+    Answered,
 }
 
 /// The messages of a batch lie at consecutive lsns.

@@ -78,7 +78,13 @@ pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
                 if owner.0 < place.owner {
                     *owner = (place.owner, Some(row));
                 }
-                let Some(ended) = ended[message.handle].filter(|it| place.owner <= it.owner) else {
+                // One that was reserved goes before those that wait for room, and are told later that they failed.
+                let is_told = |ended: &Ended| {
+                    let failed = ended.failed.and_then(|row| index.messages[row].answered);
+                    !message.reserved || failed.is_none_or(|at| at < message.called)
+                };
+                let ended = ended[message.handle].filter(|it| place.owner <= it.owner);
+                let Some(ended) = ended.filter(is_told) else {
                     continue;
                 };
                 if !told(index, findings, row, ended) {

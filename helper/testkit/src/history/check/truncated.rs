@@ -1,7 +1,8 @@
 //! Invariant 14: what readers no longer get is exactly what was given leave for.
 
 use super::Findings;
-use crate::history::index::{Index, Truncation};
+use crate::history::event::What;
+use crate::history::index::{Index, Scan, Truncation};
 
 pub(super) const PROMISE: &str = "a scan that starts after a truncation was answered delivers nothing of what it covers but the channel's \
      newest message (invariant 14)";
@@ -14,6 +15,7 @@ pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
     for scan in &index.scans {
         let answered = |it: &&Truncation| {
             it.channel == scan.channel
+                && !may_be_unknown(index, scan, it)
                 && it.answered.is_some_and(|(at, answer)| {
                     answer.is_ok()
                         && index.before(at, scan.called)
@@ -73,4 +75,19 @@ pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// An owner that was open by then has its own memory of the newest part, and need not hear of leave that was given
+/// elsewhere.
+fn may_be_unknown(index: &Index<'_>, scan: &Scan<'_>, truncation: &Truncation) -> bool {
+    let handle = index.handles[scan.handle].called;
+    let writes = matches!(
+        index.events[handle].what,
+        What::OpenCalled { write: true, .. }
+    );
+    writes
+        && truncation.through != Some(index.id(handle))
+        && truncation
+            .answered
+            .is_none_or(|(at, _)| !index.before(at, handle))
 }

@@ -119,6 +119,7 @@ impl PermitState for RecordedPermit {
         let called = self.recorder.call(What::AppendCalled {
             handle: self.handle,
             transaction: None,
+            reserved: true,
             messages: vec![stamp::sent(&message)],
         });
         let call = match called {

@@ -62,6 +62,7 @@ impl Opener for RecordedOpener {
     async fn truncate(&self, channel: &ChannelName, id: MessageId) -> Result<()> {
         let call = self.recorder.call(What::TruncateCalled {
             channel: channel.clone(),
+            through: None,
             id,
         })?;
         let truncated = self.inner.truncate(channel, id).await;

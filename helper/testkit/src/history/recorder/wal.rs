@@ -147,6 +147,7 @@ impl RecordedWal {
         self.0.recorder.call(What::AppendCalled {
             handle: self.0.handle,
             transaction: None,
+            reserved: false,
             messages: messages.iter().map(stamp::sent).collect(),
         })
     }
@@ -223,6 +224,7 @@ impl Wal for RecordedWal {
     async fn truncate(&self, id: MessageId) -> Result<()> {
         let call = self.0.recorder.call(What::TruncateCalled {
             channel: self.channel().name.clone(),
+            through: Some(self.0.handle),
             id,
         })?;
         let truncated = self.0.inner.truncate(id).await;

@@ -92,8 +92,25 @@ impl Script {
         self.put(What::AppendCalled {
             handle,
             transaction,
+            reserved: false,
             messages,
         })
+    }
+
+    /// An append through a permit, which has its place.
+    pub(super) fn call_reserved(&mut self, handle: EventId) -> EventId {
+        let sent = Sent {
+            digest: 7,
+            virtual_channel: None,
+        };
+        let call = self.put(What::AppendCalled {
+            handle,
+            transaction: None,
+            reserved: true,
+            messages: vec![sent],
+        });
+        self.put(What::AppendTaken { call });
+        call
     }
 
     /// An append that has its place.
@@ -184,8 +201,16 @@ impl Script {
     }
 
     pub(super) fn truncate(&mut self, id: MessageId) {
+        self.truncate_through(None, id);
+    }
+
+    pub(super) fn truncate_through(&mut self, through: Option<EventId>, id: MessageId) {
         let channel = ChannelName::new("log").unwrap();
-        let call = self.put(What::TruncateCalled { channel, id });
+        let call = self.put(What::TruncateCalled {
+            channel,
+            through,
+            id,
+        });
         let answer = Ok(());
         self.put(What::TruncateAnswered { call, answer });
     }

@@ -69,6 +69,8 @@ fn every_kind_of_event_parses_back() {
             }
         }
     }
+    s.call_reserved(w);
+    s.truncate_through(Some(w), id(1));
     s.put(What::After { point: w });
     s.put(What::PowerLost);
     parses_back(&s.history());

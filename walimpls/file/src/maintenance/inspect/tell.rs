@@ -45,6 +45,15 @@ pub(crate) enum Kind {
 }
 
 impl Trouble {
+    /// What is lost with it.
+    pub(crate) fn loss(&self) -> Option<Loss> {
+        match self.kind {
+            Kind::Lost(loss) => Some(loss),
+            Kind::Footer { beyond, .. } => beyond,
+            _ => None,
+        }
+    }
+
     pub(crate) fn finding(&self) -> Finding {
         let place = format!("{} at {}", self.damage.file, self.damage.offset);
         let finding = Finding::new(place, self.damage.what.clone()).with_known(self.known);

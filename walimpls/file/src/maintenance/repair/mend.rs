@@ -141,14 +141,7 @@ impl Repair<'_> {
     /// Takes note of all that is lost now, and of nothing else: what was truncated or restored is forgotten.
     fn note(&self, manifest: &Manifest, found: &[Trouble], now: u64) -> Result<()> {
         let before = Losses::load(self.dir, &manifest.uuid)?;
-        let lost = found.iter().filter_map(|trouble| match &trouble.kind {
-            Kind::Lost(loss)
-            | Kind::Footer {
-                beyond: Some(loss), ..
-            } => Some(*loss),
-            _ => None,
-        });
-        let notes = lost.map(|loss| Note {
+        let notes = found.iter().filter_map(Trouble::loss).map(|loss| Note {
             loss,
             noted_unix_ms: before.note(&loss).map_or(now, |note| note.noted_unix_ms),
         });

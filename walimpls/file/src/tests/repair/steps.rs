@@ -122,6 +122,23 @@ async fn losses_that_were_truncated_are_forgotten_by_the_next_repair() {
     append_one(&config, RECORDS).await.unwrap();
 }
 
+#[tokio::test]
+async fn losses_that_were_restored_are_forgotten_by_the_next_repair() {
+    let dir = scratch();
+    let config = closed(dir.path()).await;
+    let (there, away) = (&segments(dir.path())[1], dir.path().join("away"));
+    std::fs::rename(there, &away).unwrap();
+    apply(&config).await;
+    std::fs::rename(&away, there).unwrap();
+    assert!(verify(&apart(&config)).await.is_empty());
+    assert_eq!(apply(&config).await.steps.len(), 1);
+    assert!(!dir.path().join("LOSSES").exists());
+    assert_eq!(apply(&config).await, Repaired::default());
+    std::fs::remove_file(there).unwrap();
+    let error = read(&config).await.error.unwrap();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+}
+
 /// Ends, as a killed process does, after so many writes and syncs.
 struct Killed(AtomicUsize);
 

@@ -193,8 +193,19 @@ pub(super) const PLANTS: &[Plant] = &[
         |s, broken| {
             let w = s.open(1);
             let all = [0, 1, 2].map(|lsn| (s.append(w, 1, lsn), lsn, 1));
-            s.truncate(id(1));
+            s.truncate_through(Some(w), id(1));
             s.read(w, if broken { &all[1..] } else { &all[2..] });
+        },
+    ),
+    (
+        "a reader gets what was truncated through the store",
+        Check::Truncated,
+        |s, broken| {
+            let w = s.open(1);
+            let all = [0, 1, 2].map(|lsn| (s.append(w, 1, lsn), lsn, 1));
+            s.truncate(id(1));
+            let next = s.open(2);
+            s.read(next, if broken { &all[1..] } else { &all[2..] });
         },
     ),
     (

@@ -1,0 +1,140 @@
+//! Appends of every kind, whose futures are awaited at once, later, in any order, or not at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use walx_core::{Append, ErrorKind, Message, Place, Result, VirtualChannel, Wal};
+use walx_utility::clock;
+
+use crate::chance::{millis, percent, pick, up_to};
+use crate::world::{MAX_RECORD, World};
+
+/// One that the backend takes.
+const LARGEST: usize = MAX_RECORD - 400;
+
+/// Calls appends for a while.
+pub(crate) async fn call_some(world: Arc<World>, wal: Arc<dyn Wal>, at: usize) {
+    let pause = pick(&[0, 0, 3, 100]);
+    for _ in 0..up_to(pick(&[3, 8, 20])) {
+        if world.is_over() {
+            return;
+        }
+        one(&world, wal.as_ref(), at).await;
+        if pause > 0 {
+            clock::sleep(millis(pause)).await;
+        }
+    }
+}
+
+async fn one(world: &Arc<World>, wal: &dyn Wal, at: usize) {
+    match up_to(19) {
+        0..=8 => hear_one(world, at, wal.append(message(LARGEST))).await,
+        9..=11 => {
+            let messages = (0..up_to(4)).map(|_| message(500)).collect();
+            hear(world, at, wal.append_batch(messages)).await;
+        }
+        12..=14 => match wal.try_append(message(1_000)) {
+            Ok(append) => hear_one(world, at, append).await,
+            Err(refused) => world
+                .trace
+                .say(format_args!("refused: {:?}", refused.error.kind())),
+        },
+        15..=17 => reserve(world, wal, at).await,
+        // Several calls before any of them is heard of.
+        18 => {
+            let mut appends: Vec<_> = (0..=up_to(5)).map(|_| wal.append(message(300))).collect();
+            while !appends.is_empty() {
+                let next = up_to(appends.len() as u64 - 1) as usize;
+                hear_one(world, at, appends.swap_remove(next)).await;
+            }
+        }
+        _ => {
+            let refused = wal.append(Message::new(vec![0; MAX_RECORD])).await;
+            if !matches!(&refused, Err(error) if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Closed | ErrorKind::Unavailable | ErrorKind::Fenced))
+            {
+                let text = format_args!("a record above the limit ends with {refused:?}");
+                world.trace.wrong(text);
+            }
+        }
+    }
+}
+
+/// Waits for room, perhaps not long enough, and uses it, or not.
+async fn reserve(world: &Arc<World>, wal: &dyn Wal, at: usize) {
+    let bytes = up_to(1_200) as usize;
+    let Ok(reserved) = clock::timeout(millis(300), wal.reserve(bytes)).await else {
+        return;
+    };
+    let Ok(permit) = reserved else { return };
+    if percent(30) {
+        clock::sleep(millis(50)).await;
+    }
+    if percent(80) {
+        hear_one(world, at, permit.append(message(bytes + 200))).await;
+    }
+}
+
+async fn hear_one(world: &Arc<World>, at: usize, append: Append) {
+    let append = async { append.await.map(|place| vec![place]) };
+    hear(world, at, Box::pin(append)).await;
+}
+
+/// Waits for the outcome now, later, or never.
+async fn hear<A>(world: &Arc<World>, at: usize, append: A)
+where
+    A: Future<Output = Result<Vec<Place>>> + Send + Unpin + 'static,
+{
+    let mut append = append;
+    match up_to(9) {
+        0 => return,
+        1 => {
+            if let Ok(outcome) = clock::timeout(millis(20), append).await {
+                heard(world, at, outcome);
+            }
+            return;
+        }
+        2..=5 => {
+            if let Ok(outcome) = clock::timeout(Duration::from_millis(50), &mut append).await {
+                return heard(world, at, outcome);
+            }
+        }
+        _ => {}
+    }
+    let later = Arc::clone(world);
+    let hearing = async move {
+        if let Some(outcome) = later.soon("an append", append).await {
+            heard(&later, at, outcome);
+        }
+    };
+    world.spawn("a caller", hearing);
+}
+
+fn heard(world: &World, at: usize, outcome: Result<Vec<Place>>) {
+    match outcome {
+        Ok(places) => world.channels[at].acknowledged(&places),
+        Err(error) => world
+            .trace
+            .say(format_args!("an append ends: {:?}", error.kind())),
+    }
+}
+
+fn message(most: usize) -> Message {
+    let bytes = match up_to(9) {
+        0 => 0,
+        1 => most.min(LARGEST),
+        2 | 3 => up_to(most as u64) as usize,
+        _ => up_to(most.min(200) as u64) as usize,
+    };
+    let mut message = Message::new(vec![up_to(255) as u8; bytes]);
+    if percent(30) {
+        let name = pick(&["a", "b"]);
+        message.virtual_channel = VirtualChannel::new(name).ok();
+    }
+    if percent(15) {
+        message = message.with_property("name", "value");
+    }
+    if percent(5) {
+        message = message.with_idempotency_key("key");
+    }
+    message
+}

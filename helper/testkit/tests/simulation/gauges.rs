@@ -1,0 +1,84 @@
+//! Watches the bounds of memory through the metrics that the adaptor shows.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use metrics::{
+    Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
+use walx_utility::metric;
+use walx_utility::sync::lock;
+
+/// What no wal may have on its way: the largest limit of a run, and one append more that is larger than its own limit.
+const MOST_IN_FLIGHT: f64 = ((1 << 20) + (8 << 10)) as f64;
+
+/// Keeps the value of each gauge, and what was beyond its bound.
+#[derive(Clone, Default)]
+pub(crate) struct Gauges(Arc<Shown>);
+
+#[derive(Default)]
+struct Shown {
+    values: Mutex<BTreeMap<String, f64>>,
+    beyond: Mutex<Vec<String>>,
+}
+
+struct One(String, Arc<Shown>);
+
+impl Gauges {
+    /// What was beyond its bound at any time, and what is left of things that have ended.
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        let mut wrong = std::mem::take(&mut *lock(&self.0.beyond));
+        let values = std::mem::take(&mut *lock(&self.0.values));
+        let left = values.into_iter().filter(|(_, value)| *value != 0.0);
+        wrong.extend(left.map(|(name, value)| format!("at the end {name} is {value}")));
+        wrong
+    }
+}
+
+impl One {
+    fn change(&self, change: impl FnOnce(f64) -> f64) {
+        let mut values = lock(&self.1.values);
+        let value = values.entry(self.0.clone()).or_default();
+        *value = change(*value);
+        let beyond = self.0.starts_with(metric::APPEND_IN_FLIGHT_BYTES) && *value > MOST_IN_FLIGHT;
+        if beyond || *value < 0.0 {
+            let text = format!("{} is {value}", self.0);
+            drop(values);
+            lock(&self.1.beyond).push(text);
+        }
+    }
+}
+
+impl GaugeFn for One {
+    fn increment(&self, value: f64) {
+        self.change(|it| it + value);
+    }
+
+    fn decrement(&self, value: f64) {
+        self.change(|it| it - value);
+    }
+
+    fn set(&self, value: f64) {
+        self.change(|_| value);
+    }
+}
+
+impl Recorder for Gauges {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(Arc::new(One(key.to_string(), Arc::clone(&self.0))))
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
