@@ -57,6 +57,7 @@ fn explain(error: &serde_json::Error) -> String {
 
 /// What must hold of every line. Compiled for tests and for fuzzing only.
 #[cfg(any(test, fuzzing))]
+#[path = "json/fuzz.rs"]
 pub(crate) mod fuzz;
 
 #[cfg(test)]

@@ -23,5 +23,9 @@ static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
 static STORE: LazyLock<PathBuf> = LazyLock::new(|| FOLDER.path().join("store"));
 
 walx_fuzz::fuzz_target!(|input: &[u8]| {
-    walx_fuzz::run_within(FREE_BYTES, |input| walx_file::fuzz::store(&STORE, input), input);
+    walx_fuzz::run_within(
+        FREE_BYTES,
+        |input| walx_file::fuzz::store(&STORE, input),
+        input,
+    );
 });

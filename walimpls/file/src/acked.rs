@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::full;
-use crate::varint::{get_u32, get_u64};
+use crate::varint::{are_possible, get_u32, get_u64};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"WXAK");
 const VERSION: u32 = 1;
@@ -61,7 +61,7 @@ impl Acked {
         let sound = get_u32(slot, 0) == MAGIC
             && get_u32(slot, 4) == VERSION
             && get_u32(slot, SLOT - 4) == crc32c::crc32c(&slot[..SLOT - 4]);
-        sound.then(|| Self {
+        let acked = sound.then(|| Self {
             uuid: slot[8..24].try_into().unwrap_or_default(),
             incarnation: get_u64(slot, 24),
             acked: get_u64(slot, 32),
@@ -69,7 +69,8 @@ impl Acked {
             segment: get_u64(slot, 48),
             offset: get_u64(slot, 56),
             boot: get_u32(slot, 64),
-        })
+        });
+        acked.filter(|it| are_possible(&[it.acked, it.durable, it.segment, it.offset]))
     }
 
     /// The newest valid slot of a store; `None` where the file is missing or says nothing about it.

@@ -105,7 +105,7 @@ impl FrameHeader {
         {
             return None;
         }
-        Some(Self {
+        let header = Self {
             // Flags of which this version knows none count as a newer version.
             version: if bytes[6] == 0 && bytes[7] == 0 {
                 bytes[4]
@@ -121,7 +121,8 @@ impl FrameHeader {
             acked: get_u64(bytes, 32),
             dir_crc: get_u32(bytes, 40),
             crc: get_u32(bytes, 44),
-        })
+        };
+        varint::are_possible(&[header.first_serial, header.acked]).then_some(header)
     }
 
     /// Whether this version can read it.
@@ -164,7 +165,7 @@ impl Line {
 
     fn take(dir: &mut &[u8]) -> Option<Self> {
         let channel = u32::try_from(varint::take(dir)?).ok()?;
-        let number = varint::take(dir)?;
+        let number = varint::take(dir).filter(|it| *it < varint::END)?;
         let len = usize::try_from(varint::take(dir)?).ok()?;
         let (crc, rest) = dir.split_first_chunk::<4>()?;
         *dir = rest;

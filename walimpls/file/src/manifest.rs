@@ -18,7 +18,7 @@ use walx_core::{ChannelName, Error, ErrorKind, Result};
 use crate::disk::Disk;
 use crate::fault;
 use crate::segment;
-use crate::varint::{get_u32, get_u64};
+use crate::varint::{self, get_u32, get_u64};
 
 pub(crate) const NAMES: [&str; 2] = ["MANIFEST.a", "MANIFEST.b"];
 const MAGIC: &[u8; 8] = b"WALXMAN1";
@@ -188,12 +188,20 @@ impl Manifest {
             return Decoded::Newer(version);
         }
         match serde_json::from_slice::<Self>(body) {
-            Ok(manifest) => Decoded::Sound(Self {
+            Ok(manifest) if manifest.is_possible() => Decoded::Sound(Self {
                 generation: get_u64(bytes, 16),
                 ..manifest
             }),
-            Err(_) => Decoded::Damaged,
+            Ok(_) | Err(_) => Decoded::Damaged,
         }
+    }
+
+    fn is_possible(&self) -> bool {
+        let seal = self.clean.map(|it| [it.segment, it.offset, it.serial]);
+        let mut lines = self.channels.values();
+        varint::are_possible(&[self.floor, self.first_segment.unwrap_or_default()])
+            && varint::are_possible(&seal.unwrap_or_default())
+            && lines.all(|it| varint::are_possible(&[it.from, it.next, it.opens]))
     }
 
     /// How often it was written.

@@ -10,7 +10,7 @@ use walx_core::{Bytes, Result};
 
 use crate::fault;
 use crate::frame::Seed;
-use crate::varint::{get_u32, get_u64};
+use crate::varint::{are_possible, get_u32, get_u64};
 use crate::window::Window;
 
 /// Where the first frame starts.
@@ -79,14 +79,19 @@ impl SegmentHeader {
         if version != VERSION {
             return Head::Newer(version);
         }
-        Head::Sound(Self {
+        let header = Self {
             uuid: block[16..32].try_into().unwrap_or_default(),
             number: get_u64(block, 32),
             epoch: get_u64(block, 40),
             first_serial: get_u64(block, 48),
             previous_end: get_u64(block, 56),
             previous_crc: get_u32(block, 64),
-        })
+        };
+        if are_possible(&[header.number, header.first_serial, header.previous_end]) {
+            Head::Sound(header)
+        } else {
+            Head::Damaged
+        }
     }
 
     pub(crate) fn seed(&self) -> Seed {

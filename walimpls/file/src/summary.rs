@@ -167,6 +167,9 @@ impl Summary {
             end_serial: varint::take(bytes)?,
             ..Self::default()
         };
+        if !varint::are_possible(&[summary.first_serial, summary.end_serial]) {
+            return None;
+        }
         for _ in 0..varint::take(bytes)? {
             let channel = u32::try_from(varint::take(bytes)?).ok()?;
             let span = Span {
@@ -175,6 +178,9 @@ impl Summary {
                 records: varint::take(bytes)?,
                 bytes: varint::take(bytes)?,
             };
+            if !varint::are_possible(&[span.first, span.end, span.records, span.bytes]) {
+                return None;
+            }
             summary.channels.insert(channel, span);
         }
         for _ in 0..varint::take(bytes)? {
@@ -184,6 +190,9 @@ impl Summary {
                 varint::take(bytes)?,
                 varint::take(bytes)?,
             );
+            if !varint::are_possible(&[number, serial, offset]) {
+                return None;
+            }
             let (lsn, tick) = (varint::take(bytes)?.checked_sub(1), varint::take(bytes)?);
             summary.index.push(Entry {
                 channel,

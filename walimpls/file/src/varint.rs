@@ -1,5 +1,14 @@
 //! Numbers as bytes.
 
+/// No store gets so far: a serial, a number or a place beyond it is damage, whatever checksum it has, and a few of those
+/// below it add up without overflow.
+pub(crate) const END: u64 = 1 << 62;
+
+/// Whether all of them are below [`END`].
+pub(crate) fn are_possible(numbers: &[u64]) -> bool {
+    numbers.iter().all(|number| *number < END)
+}
+
 /// Appends a number in 1 to 10 bytes.
 pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {

@@ -10,13 +10,21 @@ pub(crate) fn line(bytes: &[u8]) -> bool {
     let message = match parse(bytes) {
         Ok(message) => message,
         Err(error) => {
-            let reasons = ["no JSON record: ", "there ", "the base64 ", "invalid input: "];
+            let reasons = [
+                "no JSON record: ",
+                "there ",
+                "the base64 ",
+                "invalid input: ",
+            ];
             let is_said = reasons.iter().any(|reason| error.starts_with(reason));
             assert!(is_said, "no reason is given: {error}");
             return false;
         }
     };
-    for payload in [as_base64(&message), as_text(&message)].into_iter().flatten() {
+    for payload in [as_base64(&message), as_text(&message)]
+        .into_iter()
+        .flatten()
+    {
         let printed = printed(&message, payload);
         match parse(printed.as_bytes()) {
             Ok(back) => assert_eq!(back, message, "{printed}"),

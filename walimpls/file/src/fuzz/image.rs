@@ -36,8 +36,12 @@ pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 /// What was appended under a number.
 pub(super) fn record(channel: u32, number: u64) -> Record {
-    let header = Header::new(Kind::Data, Owner::new(Term::FIRST), Tick::new(number.wrapping_add(100)))
-        .numbered(Seq::new(number), Lsn::new(number));
+    let header = Header::new(
+        Kind::Data,
+        Owner::new(Term::FIRST),
+        Tick::new(number.wrapping_add(100)),
+    )
+    .numbered(Seq::new(number), Lsn::new(number));
     Record {
         payload: format!("record {number} of {channel}").into(),
         ..Record::marker(header)

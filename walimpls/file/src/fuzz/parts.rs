@@ -12,7 +12,7 @@ pub fn head(bytes: &[u8]) -> bool {
     block.resize(BLOCK as usize, 0);
     let begun = segment_header(&block);
     seal(&mut block, segment::MAGIC);
-    let known = segment_header(&block).unwrap_or_else(|| panic!("a sealed block is damaged"));
+    let known = segment_header(&block).unwrap_or_default();
 
     let mut slot = bytes.to_vec();
     let magic = Acked::default().encode();
@@ -81,7 +81,7 @@ pub fn frame(bytes: &[u8]) -> bool {
     bytes.resize(bytes.len().max(HEADER), 0);
     super::image::seal_frame(&mut bytes, seed, offset, HEADER..usize::MAX);
     let Some(header) = FrameHeader::decode(&bytes, seed, offset) else {
-        panic!("a sealed head is damaged");
+        return false;
     };
     let elsewhere = FrameHeader::decode(&bytes, seed, offset + ALIGN);
     assert_eq!(elsewhere, None, "a frame verifies at its place only");

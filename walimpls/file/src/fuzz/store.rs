@@ -34,7 +34,7 @@ pub fn store(dir: &Path, bytes: &[u8]) -> bool {
         case.is_whole(&got);
         all &= got.records.len() as u64 == RECORDS;
         let damage = |error: &Error| error.kind() == ErrorKind::Corrupt && !is_content(error);
-        refused = refused.or(got.error.filter(damage));
+        refused = refused.or_else(|| got.error.filter(damage));
         let salvaged = Got::read(&case.config(FileDamage::Salvage), channel);
         case.is_true(&salvaged, channel);
     }

@@ -101,7 +101,10 @@ fn frames(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
     let crate::segment::Head::Sound(head) = crate::segment::SegmentHeader::decode(bytes) else {
         panic!("the segment's head is not sound")
     };
-    let (mut frames, mut at) = (vec![0..4_096_usize], 4_096_usize);
+    let (mut frames, mut at) = (
+        std::iter::once(0..4_096_usize).collect::<Vec<_>>(),
+        4_096_usize,
+    );
     while let Some(header) = crate::frame::FrameHeader::decode(
         bytes.get(at..).unwrap_or_default(),
         head.seed(),

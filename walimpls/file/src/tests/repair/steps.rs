@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
+/// A way to damage more.
+type Way = (&'static str, fn(&Path));
+
 /// A repaired store with a damaged record in segment 0 and a zeroed block in segment 1.
 async fn noted(dir: &Path) -> FileConfig {
     let config = closed(dir).await;
@@ -18,7 +21,7 @@ async fn noted(dir: &Path) -> FileConfig {
 
 #[tokio::test]
 async fn damage_beside_a_noted_loss_is_corrupt_as_before() {
-    let ways: [(&str, fn(&Path)); 5] = [
+    let ways: [Way; 5] = [
         ("another record", |dir| flip(&segments(dir)[0], b"record 9")),
         ("the noted hole has grown behind", |dir| {
             change(&segments(dir)[1], |bytes| bytes[6_600..6_800].fill(0));
