@@ -10,7 +10,7 @@ use walx_testkit::TestStore;
 mod toy;
 
 fn main() -> ExitCode {
-    walx_testkit::main("toy", || {
+    walx_testkit::main_without_faults("toy", || {
         TestStore::new(Arc::new(toy::Toy::default()), Config::new())
     })
 }

@@ -59,7 +59,12 @@ impl Case {
         };
         if self.is_of_wals() {
             // Users of a wal see when a call of theirs fails; that a scan goes on is the adaptor's work.
-            let calls = [Fault::FailScan, Fault::FailBounds, Fault::FailOpen];
+            let calls = [
+                Fault::FailRead,
+                Fault::FailScan,
+                Fault::FailBounds,
+                Fault::FailOpen,
+            ];
             return calls.into_iter().fold(plan, Plan::without);
         }
         plan

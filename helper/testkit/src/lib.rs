@@ -42,4 +42,4 @@ mod run;
 pub use case::{Case, Failure, Outcome};
 pub use cases::all as cases;
 pub use context::{Context, TestStore};
-pub use run::{main, run, run_faulty};
+pub use run::{main, main_without_faults, run, run_faulty};
