@@ -1,5 +1,5 @@
 //! Wrong behaviours that tests plant, to show that they would be found. Without the feature `planted`, which only the
-//! testkit's own tests switch on, [`is`] is `false` when the crate is built, and nothing of it is left.
+//! testkit's own tests switch on, `is` is `false` when the crate is built, and nothing of it is left.
 #![cfg_attr(
     not(feature = "planted"),
     allow(unreachable_pub, reason = "nobody else sees it then")
