@@ -51,6 +51,12 @@ impl<'a> Change<'a> {
         files
     }
 
+    /// Whether a sound footer may name another frame than the one before it. No damage does that; a repair that follows
+    /// the frames may then differ from a reader that trusts the footer.
+    pub(super) fn breaks_links(&self) -> bool {
+        self.sealed && !self.linked
+    }
+
     /// Whether it is known how much was acknowledged, and no checksum hides a change.
     pub(super) fn is_told(&self, files: &Files) -> bool {
         !self.sealed && files.get("ACKED") == image::files(self.closed).get("ACKED")

@@ -1,5 +1,5 @@
 use crate::loss::Losses;
-use crate::manifest::{self, Decoded, Manifest, room};
+use crate::manifest::{self, Decoded, Manifest, hex, room};
 
 /// A manifest: the text of its body, or the whole file.
 pub fn manifest(bytes: &[u8]) -> bool {
@@ -24,6 +24,7 @@ fn manifest_file(bytes: &[u8]) -> bool {
         }
         _ => panic!("what was written is not read: {manifest:?}"),
     }
+    assert_eq!(hex(&manifest.uuid()), manifest.uuid);
     let most = room::most(&manifest).encode().unwrap_or_default();
     assert!(again.len() <= most.len(), "there is no room for it");
     true

@@ -41,7 +41,7 @@ fn kept_and_changed_configurations_keep_the_promises() {
 
 #[test]
 fn kept_and_changed_stores_keep_the_promises() {
-    check("file_store", in_memory, 20);
+    check("file_store", in_memory, 150);
 }
 
 fn in_memory(bytes: &[u8]) -> bool {

@@ -261,7 +261,9 @@ impl Inspector<'_> {
     ) -> Result<()> {
         let spot = through.spot;
         let there = segment.len()? > spot.offset;
-        let what = match footer::read(segment)? {
+        let footer = footer::read(segment)?;
+        let unfinished = footer.is_none();
+        let what = match footer {
             Some((_, at, said)) if at.offset == spot.offset && at.serial == spot.serial => {
                 if spot.chain.is_some_and(|chain| at.chain != Some(chain)) {
                     "the footer does not follow the frame before it"
@@ -278,7 +280,7 @@ impl Inspector<'_> {
         };
         // The next segment is begun before the footer is written, and a crash may come in between.
         let begun = last && (self.scene.live || self.scene.manifest.clean.is_none());
-        if begun || !self.is_settled()? {
+        if begun && unfinished || !self.is_settled()? {
             return Ok(());
         }
         let beyond = Loss {
