@@ -11,17 +11,47 @@ use walx_core::{BackendName, Check, Error, ErrorKind, Opener, OpenerBuilder, Res
 use walx_helper::uri;
 use walx_impls::OpenerBuilderImpls;
 
-static BUILDERS: LazyLock<DashMap<BackendName, Arc<dyn OpenerBuilder>>> =
-    LazyLock::new(DashMap::new);
+static BUILDERS: LazyLock<DashMap<BackendName, Registered>> = LazyLock::new(DashMap::new);
 /// Backends that this build lacks, with the feature that would add each.
 static MISSING: LazyLock<DashMap<BackendName, &'static str>> = LazyLock::new(DashMap::new);
+
+#[derive(Clone)]
+struct Registered {
+    builder: Arc<dyn OpenerBuilder>,
+    /// What its author wrote; none where the builder was made by other means.
+    backend: Option<Arc<dyn OpenerBuilderImpls>>,
+}
+
+impl From<Arc<dyn OpenerBuilderImpls>> for Registered {
+    fn from(backend: Arc<dyn OpenerBuilderImpls>) -> Self {
+        Self {
+            builder: walx_adaptor::adapt(Arc::clone(&backend)),
+            backend: Some(backend),
+        }
+    }
+}
 
 /// Registers a builder under its name.
 ///
 /// # Errors
 /// `Conflict` where the name is taken.
 pub fn register_builder(builder: Arc<dyn OpenerBuilder>) -> Result<()> {
-    match BUILDERS.entry(builder.name()) {
+    register(Registered {
+        builder,
+        backend: None,
+    })
+}
+
+/// Registers what a backend's author wrote: a whole write-ahead log is put over it.
+///
+/// # Errors
+/// `Conflict` where the name is taken.
+pub fn register_backend(builder: Arc<dyn OpenerBuilderImpls>) -> Result<()> {
+    register(builder.into())
+}
+
+fn register(registered: Registered) -> Result<()> {
+    match BUILDERS.entry(registered.builder.name()) {
         Entry::Occupied(taken) => Err(Error::new(
             ErrorKind::Conflict,
             format!(
@@ -31,25 +61,17 @@ pub fn register_builder(builder: Arc<dyn OpenerBuilder>) -> Result<()> {
         )
         .with_operation("register")),
         Entry::Vacant(free) => {
-            free.insert(builder);
+            free.insert(registered);
             Ok(())
         }
     }
-}
-
-/// Registers what a backend's author wrote: a whole write-ahead log is put over it.
-///
-/// # Errors
-/// `Conflict` where the name is taken.
-pub fn register_backend(builder: Arc<dyn OpenerBuilderImpls>) -> Result<()> {
-    register_builder(walx_adaptor::adapt(builder))
 }
 
 /// Registers a built-in backend, unless its name is taken.
 pub fn register_default(builder: Arc<dyn OpenerBuilderImpls>) {
     BUILDERS
         .entry(builder.name())
-        .or_insert_with(|| walx_adaptor::adapt(builder));
+        .or_insert_with(|| builder.into());
 }
 
 /// Tells of a built-in backend that this build lacks, and of the feature that would add it.
@@ -62,9 +84,26 @@ pub fn announce_missing(name: BackendName, feature: &'static str) {
 /// # Errors
 /// `NotFound`, with the names that are known and the feature that would add this one.
 pub fn get_builder(name: &str) -> Result<Arc<dyn OpenerBuilder>> {
+    Ok(registered(name)?.builder)
+}
+
+/// What the author of the backend of this name wrote, without the write-ahead log over it: for tests of backends.
+///
+/// # Errors
+/// As [`get_builder`]; `Unsupported` where a whole builder was registered.
+pub fn get_backend(name: &str) -> Result<Arc<dyn OpenerBuilderImpls>> {
+    registered(name)?.backend.ok_or_else(|| {
+        let text = format!(
+            "'{name}' was registered as a whole builder; register what lies below it with register_backend"
+        );
+        Error::new(ErrorKind::Unsupported, text).with_operation("look the backend up")
+    })
+}
+
+fn registered(name: &str) -> Result<Registered> {
     let found = BackendName::new(name)
         .ok()
-        .and_then(|name| BUILDERS.get(&name).map(|it| Arc::clone(&it)));
+        .and_then(|name| BUILDERS.get(&name).map(|it| it.clone()));
     found.ok_or_else(|| unknown(name))
 }
 
@@ -150,6 +189,8 @@ mod tests {
             ErrorKind::Conflict
         );
         assert_eq!(builder_names(), [BackendName::constant("memory")]);
+
+        assert_eq!(get_backend("memory").unwrap().name(), mine.name());
 
         announce_missing(BackendName::constant("kafka"), "kafka");
         let error = get_builder("kafka").map(|_| ()).unwrap_err().to_string();

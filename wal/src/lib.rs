@@ -88,6 +88,15 @@ pub fn must_get_builder(name: &str) -> Arc<dyn OpenerBuilder> {
     walx_registry::must_get_builder(name)
 }
 
+/// What the author of the backend of this name wrote, without the write-ahead log over it: for tests of backends.
+///
+/// # Errors
+/// As [`get_builder`]; `Unsupported` where a whole builder was registered.
+pub fn get_backend(name: &str) -> Result<Arc<dyn impls::OpenerBuilderImpls>> {
+    install_default();
+    walx_registry::get_backend(name)
+}
+
 /// The names of the backends that can be opened, ascending.
 pub fn builder_names() -> Vec<BackendName> {
     install_default();

@@ -15,6 +15,7 @@
 //! Errors carry a kind that says how to react ([`ErrorKind`](walx_core::ErrorKind)); nothing is retried for ever
 //! inside a backend. What cannot be done is said by [`Capability`], never by silence.
 
+mod apart;
 mod batch;
 mod claim;
 mod maintenance;
@@ -23,6 +24,7 @@ mod reading;
 mod scanner;
 mod wal;
 
+pub use apart::Apart;
 pub use batch::Batch;
 pub use claim::{Claim, FenceToken};
 pub use maintenance::Maintenance;

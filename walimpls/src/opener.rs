@@ -6,7 +6,7 @@ use walx_core::{
     Result,
 };
 
-use crate::{Claim, Maintenance, RoWalImpls, WalImpls};
+use crate::{Apart, Claim, Maintenance, RoWalImpls, WalImpls};
 
 /// Makes openers of one backend. Registered once, lives as long as the program.
 #[async_trait]
@@ -29,6 +29,20 @@ pub trait OpenerBuilderImpls: Send + Sync + 'static {
     async fn doctor(&self, config: Config) -> Vec<Check> {
         let _ = config;
         Vec::new()
+    }
+
+    /// A store for one test, of which nobody else knows: of the kind and with the options of the one that `config`
+    /// names, empty, and gone when the answer is dropped. The one that `config` names is not touched.
+    /// `walx conformance` asks for one a case, several at a time.
+    ///
+    /// The default is the store that `config` names, for servers: the suite uses channels there with names that
+    /// nobody else has, and leaves them behind.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build) for what is wrong with `config`; `Conflict` where there is something that a test
+    /// must not touch.
+    async fn apart(&self, config: Config) -> Result<Apart> {
+        Ok(Apart::new(config))
     }
 }
 
@@ -95,6 +109,12 @@ pub trait OpenerImpls: Send + Sync + 'static {
     /// Says which storage this is: openers of one process that answer the same read the same records, so that one
     /// reader at the tail serves them all. `None` = nothing is shared.
     fn identity(&self) -> Option<String> {
+        None
+    }
+
+    /// The server that it talks to, with its version, for reports: `PostgreSQL 17.2`. `None` where there is none, or
+    /// where it doesn't tell.
+    fn server(&self) -> Option<String> {
         None
     }
 

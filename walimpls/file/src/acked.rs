@@ -1,12 +1,15 @@
 //! The file `ACKED`: how far appends were acknowledged. It is written after each sync and never synced itself, so it
 //! may be old after the machine ended, but what it says is always true.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
+use crate::disk::Disk;
 use crate::full;
+use crate::planted::{self, Bug};
 use crate::varint::{are_possible, get_u32, get_u64};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"WXAK");
@@ -107,7 +110,7 @@ impl Acked {
     /// The serial below which records must still be there: what was acknowledged survives the end of a process, what
     /// was synced survives the end of the machine.
     pub(crate) fn evidence(&self) -> u64 {
-        if self.boot != 0 && self.boot == boot() {
+        if self.boot != 0 && (self.boot == boot() || planted::is(Bug::ForgetsTheBoot)) {
             self.acked.max(self.durable)
         } else {
             self.durable
@@ -121,8 +124,8 @@ pub(crate) fn boot() -> u32 {
 }
 
 /// Writes the slots in turn.
-#[derive(Debug)]
 pub(crate) struct AckedFile {
+    disk: Arc<dyn Disk>,
     file: File,
     turn: bool,
 }
@@ -130,14 +133,13 @@ pub(crate) struct AckedFile {
 impl AckedFile {
     /// Opens the file and sets both slots, so that nothing older speaks any more, and later writes need no room. Where
     /// the file was lost and the disk is full, the store does without: it says less, and nothing wrong.
-    pub(crate) fn open(dir: &Path, acked: &Acked) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(dir.join("ACKED"))?;
-        let mut this = Self { file, turn: false };
+    pub(crate) fn open(dir: &Path, disk: Arc<dyn Disk>, acked: &Acked) -> io::Result<Self> {
+        let file = disk.open(&dir.join("ACKED"))?;
+        let mut this = Self {
+            disk,
+            file,
+            turn: false,
+        };
         match this.write(acked).and_then(|()| this.write(acked)) {
             Err(error) if full::is_full(&error) => {
                 tracing::warn!(directory = %dir.display(), "the disk is full: there is no room for ACKED");
@@ -150,6 +152,6 @@ impl AckedFile {
     pub(crate) fn write(&mut self, acked: &Acked) -> io::Result<()> {
         let at = if self.turn { APART } else { 0 };
         self.turn = !self.turn;
-        self.file.write_all_at(&acked.encode(), at)
+        self.disk.write(&self.file, &acked.encode(), at)
     }
 }

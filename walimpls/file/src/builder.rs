@@ -3,12 +3,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use walx_core::{BackendName, Capability, Check, Config, Result};
 use walx_helper::config;
-use walx_impls::{OpenerBuilderImpls, OpenerImpls};
+use walx_impls::{Apart, OpenerBuilderImpls, OpenerImpls};
 use walx_utility::spawn;
 
+use crate::apart;
 use crate::config::FileConfig;
 use crate::directory::Directory;
 use crate::doctor;
+use crate::fault;
 use crate::id::NAME;
 use crate::opener::{FileOpener, capability};
 
@@ -37,5 +39,11 @@ impl OpenerBuilderImpls for FileBuilder {
     async fn doctor(&self, config: Config) -> Vec<Check> {
         let checks = spawn::blocking(move || doctor::doctor(&config)).await;
         checks.unwrap_or_default()
+    }
+    async fn apart(&self, config: Config) -> Result<Apart> {
+        let made = config::parse::<FileConfig>(NAME, &config).and_then(FileConfig::check)?;
+        let made = spawn::blocking(move || apart::apart(made)).await;
+        made.unwrap_or_else(|spawn::Lost| Err(fault::broken()))
+            .map_err(|error| error.with_operation("make a store for a test"))
     }
 }

@@ -218,8 +218,12 @@ impl Directory {
             .ancestors()
             .take_while(|ancestor| !ancestor.is_dir())
             .collect();
-        if !missing.is_empty() {
-            std::fs::create_dir_all(dir).map_err(refused)?;
+        for new in missing.iter().rev() {
+            match self.disk.create_dir(new) {
+                // Another process makes it as well.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                created => created.map_err(refused)?,
+            }
         }
         for parent in missing.into_iter().filter_map(Path::parent) {
             self.disk.sync_dir(parent).map_err(refused)?;

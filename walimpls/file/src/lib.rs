@@ -27,6 +27,7 @@
 //! later frame say how far records were durable.
 
 mod acked;
+mod apart;
 mod appending;
 mod builder;
 mod closing;
@@ -55,6 +56,7 @@ mod manifest;
 mod network;
 mod notice;
 mod opener;
+mod planted;
 mod read;
 mod recover;
 mod ro_wal;

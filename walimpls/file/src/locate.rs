@@ -88,7 +88,8 @@ fn within(segment: u64, summary: &Summary, channel: u32, target: Target) -> Opti
     let before = |entry: &&Entry| match target {
         Target::Number(number) => entry.number <= number,
         Target::Mark(Mark::Lsn(lsn)) => entry.lsn.is_some_and(|it| it < lsn.get()),
-        Target::Mark(Mark::Tick(tick)) => entry.tick < tick.get(),
+        // A Barrier takes its tick before it knows what lands late, so its tick may be smaller than those before it.
+        Target::Mark(Mark::Tick(tick)) => entry.lsn.is_some() && entry.tick < tick.get(),
     };
     let entry = summary.entries(channel).rev().find(before)?;
     let spot = Spot {

@@ -202,14 +202,14 @@ impl Losses {
         let (path, temporary) = (dir.join(NAME), dir.join(TEMPORARY));
         let bytes = self.encode()?;
         let write = || {
-            remove(&temporary)?;
+            disk.remove_any(&temporary)?;
             if self.notes.is_empty() {
-                remove(&path)?;
+                disk.remove_any(&path)?;
             } else {
                 let file = disk.create(&temporary)?;
                 disk.write(&file, &bytes, 0)?;
                 disk.sync(&file)?;
-                std::fs::rename(&temporary, &path)?;
+                disk.rename(&temporary, &path)?;
             }
             disk.sync_dir(dir)
         };
@@ -224,13 +224,6 @@ pub(crate) enum Found {
     Nothing,
     /// Not what a repair wrote, or another store's.
     Damaged,
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// Decides what becomes of damage that reading meets.

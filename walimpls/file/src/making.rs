@@ -10,6 +10,7 @@ use walx_utility::random;
 
 use crate::disk::Disk;
 use crate::fault;
+use crate::planted::{self, Bug};
 use crate::segment::{self, Segment, SegmentHeader};
 use crate::walk::Spot;
 
@@ -53,7 +54,7 @@ impl Making {
             Ok(()) => Ok(file),
             Err(error) => {
                 // What can't be removed is taken for what a crash left, by the next open.
-                let _ = std::fs::remove_file(&self.path);
+                let _ = disk.remove(&self.path);
                 Err(error)
             }
         }
@@ -61,7 +62,12 @@ impl Making {
 
     /// Syncs the file and its name.
     pub(crate) fn sync(self, dir: &Path, disk: &dyn Disk, file: File) -> Result<Segment> {
-        let synced = disk.sync(&file).and_then(|()| disk.sync_dir(dir));
+        let synced = disk.sync(&file).and_then(|()| {
+            if planted::is(Bug::ForgetsTheName) {
+                return Ok(());
+            }
+            disk.sync_dir(dir)
+        });
         synced.map_err(|error| refused(&self.path, error))?;
         Ok(Segment {
             header: self.header,

@@ -17,6 +17,7 @@ use walx_core::{ChannelName, Error, ErrorKind, Result};
 
 use crate::disk::Disk;
 use crate::fault;
+use crate::planted::{self, Bug};
 use crate::segment;
 use crate::varint::{self, get_u32, get_u64};
 
@@ -106,6 +107,7 @@ impl Manifest {
             std::thread::park_timeout(PAUSE);
         }
         match Self::load_once(dir)? {
+            (None, true) if is_begun(dir) => Ok(None),
             (None, true) => Err(lost(dir)),
             (best, _) => Ok(best),
         }
@@ -223,16 +225,38 @@ impl Manifest {
             generation: self.generation + 1,
             ..self.clone()
         };
-        let path = dir.join(NAMES[(next.generation % 2) as usize]);
+        let turn = if planted::is(Bug::WritesInPlace) {
+            0
+        } else {
+            next.generation
+        };
+        let path = dir.join(NAMES[(turn % 2) as usize]);
         let bytes = next.encode()?;
         let write = || {
             let file = room::make(dir, &path, disk, bytes.len())?;
             disk.write(&file, &bytes, 0)?;
+            if planted::is(Bug::LeavesTheManifest) {
+                return Ok(());
+            }
             disk.sync(&file)
         };
         write().map_err(|error| fault::refused("writing the manifest", &path, error))?;
         self.generation = next.generation;
         Ok(())
+    }
+
+    /// Makes sure that what was read is on the disk: it may have been in memory only, and after a sync that failed a
+    /// second one may claim success, so it is written anew, over itself. Until then nothing may act on it, nor may the
+    /// other file be written over.
+    pub(crate) fn keep_on(&self, dir: &Path, disk: &dyn Disk) -> Result<()> {
+        let path = dir.join(NAMES[(self.generation % 2) as usize]);
+        let bytes = self.encode()?;
+        let write = || {
+            let file = disk.open(&path)?;
+            disk.write(&file, &bytes, 0)?;
+            disk.sync(&file)
+        };
+        write().map_err(|error| fault::refused("syncing the manifest", &path, error))
     }
 
     /// Makes room in both files for whatever will be said of these channels, so that a truncation and a close need no
@@ -246,6 +270,13 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+/// Whether this is what a writer left that ended while it wrote the first manifest of a new store: half of it, and
+/// nothing of what comes later.
+fn is_begun(dir: &Path) -> bool {
+    let others = segment::list(dir).map_or(true, |numbers| !numbers.is_empty());
+    slots(dir) == [Slot::Blank, Slot::Damaged] && !others && !dir.join("ACKED").exists()
 }
 
 /// Something that changes with each write of a manifest, and costs little to look at: the two heads.

@@ -80,7 +80,7 @@ fn remote_fuse(dir: &Path, mounts: impl Fn() -> Option<String>) -> Option<String
 }
 
 /// The type of the mount that a path lies on. A line: id, parent, device, root, mount point, options, "-", type, …
-fn mount_kind(mounts: &str, path: &Path) -> Option<String> {
+pub(crate) fn mount_kind(mounts: &str, path: &Path) -> Option<String> {
     let mounts = mounts.lines().filter_map(|line| {
         let (place, rest) = line.split_once(" - ")?;
         Some((plain(place.split(' ').nth(4)?), rest.split(' ').next()?))

@@ -74,13 +74,9 @@ pub(crate) fn bounds(
     })
 }
 
-/// The bounds of a channel of which nothing is lost.
+/// The bounds of a channel of which nothing is lost. Where everything was truncated, the newest is named all the same.
 fn whole(from: u64, end: u64) -> Bounds {
-    if from < end {
-        Bounds::new(Some(id(from)), Some(id(end - 1)))
-    } else {
-        Bounds::default()
-    }
+    Bounds::new((from < end).then(|| id(from)), end.checked_sub(1).map(id))
 }
 
 /// Whether readers go on behind damage and tell it: the store is salvaged, or a repair took note of losses.

@@ -17,6 +17,7 @@ use crate::frame::kind;
 use crate::lock::Right;
 use crate::making::Making;
 use crate::manifest::{self, Manifest};
+use crate::planted::{self, Bug};
 use crate::segment::{self, BLOCK, CHUNK, Found, Segment};
 use crate::summary::Summary;
 use crate::survey::{Last, LastEnd, Look, Sealed, Survey};
@@ -44,7 +45,20 @@ pub(crate) fn recover(
         live: false,
         writable: true,
     };
-    match Survey::look(dir, how)? {
+    let found = Survey::look(dir, how)?;
+    right.check()?;
+    // A process that was killed may have left names that only the system knows. What is written from now on relies on
+    // them, and no sync of a file makes its name durable.
+    if !planted::is(Bug::TrustsTheNames) {
+        disk.sync_dir(dir)
+            .map_err(|error| fault::refused("syncing the directory", dir, error))?;
+    }
+    if let Some(survey) = found.as_ref().filter(|it| it.manifest.generation() > 0)
+        && !planted::is(Bug::TrustsTheManifest)
+    {
+        survey.manifest.keep_on(dir, disk)?;
+    }
+    match found {
         Some(survey) if survey.manifest.first_segment.is_some() => {
             Recovery { dir, disk, right }.run(survey)
         }
@@ -69,16 +83,24 @@ fn create(
     mut manifest: Manifest,
     stub: Option<u64>,
 ) -> Result<Ready> {
-    right.check()?;
+    for parent in dir.ancestors().skip(1) {
+        // Somebody may have made these as well, and ended. Where they may not be read, they are not ours.
+        if disk.sync_dir(parent).is_err() {
+            break;
+        }
+    }
     if let Some(number) = stub {
         let begun = std::fs::metadata(segment::path(dir, number)).is_ok_and(|it| it.len() <= BLOCK);
         if !begun {
             // More than a crash leaves of a first segment: the manifest is older than the log.
             return Err(manifest::lost(dir));
         }
-        remove(dir, number)?;
+        remove(dir, disk, number)?;
     }
     manifest.reserve(dir, disk)?;
+    if planted::is(Bug::NamesEarly) {
+        manifest.first_segment = Some(0);
+    }
     manifest.store_on(dir, disk)?;
     let previous = Spot {
         offset: BLOCK,
@@ -107,20 +129,27 @@ struct Recovery<'a> {
 
 impl Recovery<'_> {
     fn run(&self, mut survey: Survey) -> Result<Ready> {
-        self.right.check()?;
         let first = survey.manifest.first_segment.unwrap_or_default();
         self.remove_truncated(first)?;
         if let Some(stub) = survey.stub {
-            remove(self.dir, stub)?;
+            remove(self.dir, self.disk, stub)?;
             let others = segment::list(self.dir)
                 .map_err(|error| fault::refused("listing the segments", self.dir, error))?;
             survey.highest = others.last().copied();
+        }
+        if let Some(last) = survey.last.as_ref().filter(|it| it.spot.offset == BLOCK)
+            && !planted::is(Bug::TrustsTheHeader)
+        {
+            // Its header may be in memory only, and it must be there before the segment in front of it is sealed.
+            self.write_anew(&last.segment.file, 0, BLOCK)
+                .map_err(|error| fault::refused("syncing a segment", &last.segment.path, error))?;
         }
         let end = survey.end_serial();
         let mut sealed = std::mem::take(&mut survey.sealed);
         for segment in &mut sealed {
             self.seal(segment, survey.manifest.uuid())?;
         }
+        self.keep_footer(sealed.last(), survey.manifest.uuid())?;
         let (segment, spot, summary) = match survey.last.take() {
             Some(last) if last.end != LastEnd::Damaged && last.spot.serial >= survey.floor => {
                 self.adopt(&last, survey.acked.as_ref(), &survey.manifest)?;
@@ -162,7 +191,7 @@ impl Recovery<'_> {
         let refused = |error| fault::refused("listing the segments", self.dir, error);
         for number in segment::list(self.dir).map_err(refused)? {
             if number < first {
-                remove(self.dir, number)?;
+                remove(self.dir, self.disk, number)?;
             }
         }
         Ok(())
@@ -172,7 +201,7 @@ impl Recovery<'_> {
     /// have been in memory only, and after a sync that failed a second one may claim success, so it is written anew.
     fn adopt(&self, last: &Last, acked: Option<&Acked>, manifest: &Manifest) -> Result<()> {
         let (path, file, end) = (&last.segment.path, &last.segment.file, last.spot.offset);
-        if last.end == LastEnd::Torn {
+        if last.end == LastEnd::Torn && !planted::is(Bug::KeepsTheTail) {
             let len = last.segment.len()?;
             tracing::warn!(
                 file = %path.display(),
@@ -180,13 +209,15 @@ impl Recovery<'_> {
                 bytes = len.saturating_sub(end),
                 "the writer ended within a write that was never acknowledged; its bytes are cut off"
             );
-            let cut = file.set_len(end).and_then(|()| file.sync_all());
+            let few = if planted::is(Bug::CutsTooMuch) { 9 } else { 0 };
+            let cut = self.disk.set_len(file, end - few);
+            let cut = cut.and_then(|()| self.disk.sync(file));
             cut.map_err(|error| fault::refused("cutting a torn tail off", path, error))?;
         }
         // Of the last frame only padding may be missing.
         let pad = || {
             if file.metadata()?.len() < end {
-                file.set_len(end)
+                self.disk.set_len(file, end)
             } else {
                 Ok(())
             }
@@ -200,7 +231,10 @@ impl Recovery<'_> {
         let acked = acked
             .filter(|acked| acked.segment == number)
             .map_or(BLOCK, |acked| acked.offset);
-        let from = sealed.max(acked).clamp(BLOCK, end);
+        let mut from = sealed.max(acked).clamp(BLOCK, end);
+        if planted::is(Bug::TrustsTheCache) {
+            from = end;
+        }
         self.write_anew(file, from, end)
             .map_err(|error| fault::refused("syncing the tail", path, error))
     }
@@ -212,6 +246,9 @@ impl Recovery<'_> {
             file.read_exact_at(part, from)?;
             self.disk.write(file, part, from)?;
             from += part.len() as u64;
+        }
+        if planted::is(Bug::TrustsTheCache) {
+            return Ok(());
         }
         self.disk.sync(file)
     }
@@ -230,7 +267,7 @@ impl Recovery<'_> {
             return Ok(());
         }
         let bytes = footer::encode(summary, &segment, spot, spot.serial);
-        let written = segment.file.set_len(spot.offset);
+        let written = self.disk.set_len(&segment.file, spot.offset);
         let written = written
             .and_then(|()| self.disk.write(&segment.file, &bytes, spot.offset))
             .and_then(|()| self.disk.sync(&segment.file));
@@ -240,6 +277,18 @@ impl Recovery<'_> {
             Err(error) => {
                 tracing::warn!(file = %segment.path.display(), %error, "a footer could not be written");
             }
+        }
+        Ok(())
+    }
+
+    /// A process that was killed right behind a footer may have left it in memory only; all older ones are synced.
+    fn keep_footer(&self, sealed: Option<&Sealed>, uuid: [u8; 16]) -> Result<()> {
+        if let Some(sealed) = sealed
+            && let Found::Segment(segment) = Segment::find(self.dir, uuid, sealed.number, false)?
+            && let Err(error) = self.disk.sync(&segment.file)
+        {
+            // Who finds no footer reads the segment.
+            tracing::warn!(file = %segment.path.display(), %error, "a footer could not be synced");
         }
         Ok(())
     }
@@ -285,12 +334,8 @@ impl Recovery<'_> {
 }
 
 /// Removes a segment's file.
-pub(crate) fn remove(dir: &Path, number: u64) -> Result<()> {
+pub(crate) fn remove(dir: &Path, disk: &dyn Disk, number: u64) -> Result<()> {
     let path = segment::path(dir, number);
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(fault::refused("removing a segment", &path, error))
-        }
-        _ => Ok(()),
-    }
+    disk.remove_any(&path)
+        .map_err(|error| fault::refused("removing a segment", &path, error))
 }

@@ -64,7 +64,7 @@ impl Store {
             boot: acked::boot(),
         };
         let path = dir.join("ACKED");
-        let file = AckedFile::open(dir, &acked)
+        let file = AckedFile::open(dir, Arc::clone(&disk), &acked)
             .map_err(|error| fault::refused("writing ACKED", &path, error))?;
         let stage = Stage::new(
             spot.serial,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use walx_core::{Error, ErrorKind, MessageId, Result};
 
 use crate::footer;
+use crate::planted::{self, Bug};
 use crate::read;
 use crate::recover;
 use crate::segment::{Found, Segment};
@@ -54,6 +55,11 @@ impl Store {
         let dropped = &sealed[..self.droppable(&sealed, &marks)?];
         // Right behind what is dropped, where a segment may be lost whose loss is still told.
         let first = dropped.last().map_or(active, |last| last.number + 1);
+        if planted::is(Bug::RemovesEarly) {
+            for segment in dropped {
+                recover::remove(&self.shared.dir, self.shared.disk.as_ref(), segment.number)?;
+            }
+        }
         self.write(&mut table, |manifest| {
             if let Some(line) = manifest.channels.get_mut(&channel) {
                 line.from = number + 1;
@@ -80,9 +86,9 @@ impl Store {
         });
         drop(log);
         // Durably forgotten before, so that a crash leaves files too many, never too few.
-        let removed = dropped
-            .iter()
-            .try_for_each(|segment| recover::remove(&self.shared.dir, segment.number));
+        let removed = dropped.iter().try_for_each(|segment| {
+            recover::remove(&self.shared.dir, self.shared.disk.as_ref(), segment.number)
+        });
         self.shared.stage.made_room();
         removed
     }

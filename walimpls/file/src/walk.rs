@@ -6,6 +6,7 @@ use crate::fault::{self, Damage};
 use crate::footer;
 use crate::frame::{self, ALIGN, FrameHeader, HEADER, Line, kind};
 use crate::loss::{Judge, Loss};
+use crate::planted::{self, Bug};
 use crate::segment::{BLOCK, CHUNK, Segment};
 use crate::summary::{Summary, marks};
 use crate::window::Window;
@@ -193,6 +194,7 @@ fn unsound<'a>(
     placed.filter(|(start, serial, line)| {
         let bytes = &body[*start..start + line.len];
         frame::bind(crc32c::crc32c(bytes), *serial) != line.crc
+            && !planted::is(Bug::TrustsChecksums)
     })
 }
 

@@ -14,6 +14,7 @@ use crate::frame::{ALIGN, FrameHeader, HEADER, kind};
 use crate::full::{self, Attempt, Wait};
 use crate::group::Group;
 use crate::making::{self, Making};
+use crate::planted::{self, Bug};
 use crate::segment::{BLOCK, Segment};
 use crate::setting::FileDurability;
 use crate::shared::Shared;
@@ -124,7 +125,8 @@ impl Writer {
         }
         self.flush()?;
         match self.shared.config.durability {
-            FileDurability::Each => self.sync()?,
+            FileDurability::Each if !planted::is(Bug::AcknowledgesUnsynced) => self.sync()?,
+            FileDurability::Each => {}
             FileDurability::Interval(every) => {
                 _ = self.due.get_or_insert_with(|| {
                     let now = clock::now();
@@ -148,7 +150,11 @@ impl Writer {
         );
         header.previous = self.spot.chain.unwrap_or_default();
         header.first_serial = group.first_serial;
-        header.acked = self.acked.durable;
+        header.acked = if planted::is(Bug::SaysTooMuch) {
+            self.spot.serial
+        } else {
+            self.acked.durable
+        };
         let start = self.buffer.len();
         self.buffer
             .extend_from_slice(&header.encode(self.segment.header.seed(), self.spot.offset));
@@ -262,7 +268,9 @@ impl Writer {
     /// taken for a torn tail; its footer comes last, so that a sealed segment without a successor is damage.
     fn rotate(&mut self) -> Result<(), Error> {
         self.flush()?;
-        self.sync()?;
+        if !planted::is(Bug::RotatesUnsynced) {
+            self.sync()?;
+        }
         self.publish();
         let shared = Arc::clone(&self.shared);
         let number = self.segment.header.number + 1;

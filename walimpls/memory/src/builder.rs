@@ -3,7 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use walx_core::{BackendName, Capability, Config, Error, ErrorKind, Result};
 use walx_helper::config;
-use walx_impls::{OpenerBuilderImpls, OpenerImpls};
+use walx_impls::{Apart, OpenerBuilderImpls, OpenerImpls};
+use walx_utility::random;
 
 use crate::opener::MemoryOpener;
 use crate::{MemoryConfig, MemoryStore, NAME};
@@ -50,5 +51,17 @@ impl OpenerBuilderImpls for MemoryBuilder {
             (None, None) => MemoryStore::new(),
         };
         Ok(Arc::new(MemoryOpener::new(store, &config)))
+    }
+    async fn apart(&self, config: Config) -> Result<Apart> {
+        let mut parsed: MemoryConfig = config::parse(NAME, &config)?;
+        if self.store.is_some() {
+            // It is of one store only, which whoever made it made for itself.
+            return Ok(Apart::new(config));
+        }
+        let name = format!("apart-{:016x}", random::number());
+        // A store without a name would be another one at each open.
+        let store = MemoryStore::shared(&name);
+        parsed.name = Some(name);
+        Ok(Apart::new(config::to_config(&parsed)?).with_keep(store))
     }
 }

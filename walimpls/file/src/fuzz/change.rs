@@ -1,7 +1,13 @@
+use std::ops::Range;
+
 use super::image::{self, Files, NAMES};
+use crate::varint;
+
+/// Those with numbers in decimal digits.
+const TEXTS: [&str; 4] = ["MANIFEST.a", "MANIFEST.b", "LOSSES", "LOCK"];
 
 /// Numbers at which something ends.
-const EDGES: [u64; 10] = [
+const EDGES: [u64; 12] = [
     0,
     1,
     u64::MAX,
@@ -12,6 +18,8 @@ const EDGES: [u64; 10] = [
     4_095,
     4_096,
     6,
+    varint::END - 1,
+    varint::END,
 ];
 
 /// What is done to a store: what the first byte says, then one change after the other.
@@ -83,6 +91,14 @@ impl Steps<'_> {
         let name = NAMES[usize::from(byte) % NAMES.len()];
         let step = byte >> 3;
         match step % 8 {
+            2 if TEXTS.contains(&name) => {
+                let (which, edge) = (self.byte()?, self.byte()?);
+                let file = files.get_mut(name)?;
+                let numbers = numbers(file);
+                let number = numbers.get(usize::from(which) % numbers.len().max(1))?;
+                let edge = EDGES[usize::from(edge) % EDGES.len()].to_string();
+                file.splice(number.clone(), edge.into_bytes());
+            }
             0..=2 => {
                 let (at, bits) = (self.number()?, self.byte()?);
                 let file = files.get_mut(name)?;
@@ -124,9 +140,21 @@ impl Steps<'_> {
     }
 }
 
+/// Where the numbers of a text stand.
+fn numbers(text: &[u8]) -> Vec<Range<usize>> {
+    let mut numbers = Vec::<Range<usize>>::new();
+    for (at, _) in text.iter().enumerate().filter(|it| it.1.is_ascii_digit()) {
+        match numbers.last_mut().filter(|number| number.end == at) {
+            Some(number) => number.end = at + 1,
+            None => numbers.push(at..at + 1),
+        }
+    }
+    numbers
+}
+
 /// A place in a file; a segment's first block, which is nearly empty, counts little.
 fn place(at: usize, len: usize) -> usize {
-    const BLANK: std::ops::Range<usize> = 72..4_088;
+    const BLANK: Range<usize> = 72..4_088;
     if len <= BLANK.end {
         return at % (len + 1);
     }

@@ -14,7 +14,7 @@ mod tests;
 
 pub use json::{losses, manifest};
 pub use parts::{footer, frame, head};
-pub use settings::config;
+pub use settings::{config, mounts};
 pub use store::store;
 
 /// Whose store it is.

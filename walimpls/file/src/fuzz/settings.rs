@@ -1,7 +1,10 @@
+use std::path::Path;
+
 use walx_core::{BackendName, Config, ErrorKind};
 use walx_helper::{config, uri};
 
 use crate::FileConfig;
+use crate::network;
 
 /// The configuration of a store, as a URI.
 pub fn config(bytes: &[u8]) -> bool {
@@ -27,4 +30,14 @@ pub fn config(bytes: &[u8]) -> bool {
         Err(error) => panic!("what was printed is not taken back: {printed:?}: {error}"),
     }
     true
+}
+
+/// The list of mounts: what it says of a directory stands in it.
+pub fn mounts(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let kind = network::mount_kind(text, Path::new("/mnt/far away/store"));
+    assert!(kind.iter().all(|kind| text.contains(&format!(" - {kind}"))));
+    kind.is_some()
 }

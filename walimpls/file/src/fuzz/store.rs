@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 use walx_core::{
     ChannelName, Error, ErrorKind, Finding, Progress, Record, RepairMode, Repaired, Result,
 };
+use walx_helper::config::ByteSize;
 use walx_impls::{Batch, Claim, Maintenance, OpenerImpls, ScanOptions, Scanned, Start};
 
 use super::change::Change;
@@ -11,6 +12,8 @@ use super::image::{CHANNELS, Files, RECORDS, record};
 use crate::config::FileConfig;
 use crate::directory::Directory;
 use crate::disk::RealDisk;
+use crate::doctor::doctor;
+use crate::lock;
 use crate::opener::FileOpener;
 use crate::read;
 use crate::setting::FileDamage;
@@ -43,6 +46,7 @@ pub fn store(dir: &Path, bytes: &[u8]) -> bool {
         !clean || refused.is_none(),
         "a reader met damage, and no verification does: {refused:?}"
     );
+    case.is_described();
     assert!(case.is_as_written(""), "a reader changed a file");
     match case.change.then {
         0 => case.writer(FileDamage::Strict, clean),
@@ -103,7 +107,10 @@ impl Got {
 
 impl Case<'_> {
     fn config(&self, damage: FileDamage) -> FileConfig {
-        FileConfig::new(self.dir).with_damage(damage)
+        // Room for no more than is written: a file system in memory fills it with zeros.
+        FileConfig::new(self.dir)
+            .with_damage(damage)
+            .with_segment(ByteSize(64 << 10))
     }
 
     fn write(&self) {
@@ -155,6 +162,20 @@ impl Case<'_> {
             assert!(!finding.place.is_empty(), "{finding} names no place");
         }
         Ok(findings)
+    }
+
+    /// What operators ask of a store that can't be opened is answered as well.
+    fn is_described(&self) {
+        let config = self.config(FileDamage::Strict);
+        assert!(!doctor(&(&config).into()).is_empty());
+        let _ = lock::said(self.dir);
+        let opener = self.opener(FileDamage::Strict);
+        for channel in 0..CHANNELS.len() as u32 {
+            let channel = name(channel);
+            let usage = RUNTIME.block_on(Maintenance::usage(&opener, &channel));
+            let bounds = RUNTIME.block_on(opener.bounds(&channel));
+            usage.err().iter().chain(&bounds.err()).for_each(is_named);
+        }
     }
 
     /// As another process opens it.

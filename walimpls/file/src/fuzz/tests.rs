@@ -40,6 +40,11 @@ fn kept_and_changed_configurations_keep_the_promises() {
 }
 
 #[test]
+fn kept_and_changed_lists_of_mounts_keep_the_promises() {
+    check("file_mounts", mounts, 1_000);
+}
+
+#[test]
 fn kept_and_changed_stores_keep_the_promises() {
     check("file_store", in_memory, 150);
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use walx_core::{Error, ErrorKind, Progress, Result};
@@ -10,6 +11,7 @@ use super::inspect::UNFINISHED;
 use crate::disk::Disk;
 use crate::fault;
 use crate::full;
+use crate::segment::CHUNK;
 
 /// What a repair writes besides its copies: a segment's head, manifests, notes.
 const MARGIN: u64 = 2 << 20;
@@ -67,7 +69,7 @@ impl Copy {
     }
 
     fn begin(&self, dir: &Path, disk: &dyn Disk) -> io::Result<()> {
-        fs::create_dir(&self.folder)?;
+        disk.create_dir(&self.folder)?;
         let mark = disk.create(&self.folder.join(UNFINISHED))?;
         disk.sync(&mark)?;
         disk.sync_dir(&self.folder)?;
@@ -77,8 +79,16 @@ impl Copy {
     fn file(&self, from: &Path, disk: &dyn Disk) -> io::Result<()> {
         let name = from.file_name().unwrap_or_default();
         let to = self.folder.join(name);
-        fs::copy(from, &to)?;
-        disk.sync(&File::open(&to)?)
+        let (from, to) = (File::open(from)?, disk.create(&to)?);
+        let (mut piece, mut offset) = (vec![0; CHUNK], 0);
+        loop {
+            let read = from.read_at(&mut piece, offset)?;
+            if read == 0 {
+                break disk.sync(&to);
+            }
+            disk.write(&to, &piece[..read], offset)?;
+            offset += read as u64;
+        }
     }
 }
 

@@ -176,7 +176,8 @@ impl Repair<'_> {
     fn remove_marks(&self) -> Result<()> {
         for mark in unfinished(self.dir) {
             let folder = mark.parent().unwrap_or(self.dir);
-            std::fs::remove_file(&mark)
+            let removed = self.disk.remove(&mark);
+            removed
                 .and_then(|()| self.disk.sync_dir(folder))
                 .map_err(|error| fault::refused("removing the mark of a repair", &mark, error))?;
         }

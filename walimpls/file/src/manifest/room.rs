@@ -1,11 +1,12 @@
 //! Room for manifests on the disk, made before it is needed.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use super::{Manifest, Seal};
 use crate::disk::Disk;
+use crate::planted::{self, Bug};
 
 /// The size of a file that has enough for its manifest.
 const LEAST: usize = 64 << 10;
@@ -29,22 +30,19 @@ pub(crate) fn most(manifest: &Manifest) -> Manifest {
 /// Opens a file for a manifest of so many bytes. One that is too small grows by zeros, which are synced, so that
 /// writing to it later changes no size.
 pub(super) fn make(dir: &Path, path: &Path, disk: &dyn Disk, bytes: usize) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
+    let file = disk.open(path)?;
     let len = file.metadata()?.len() as usize;
     if len < bytes {
         let size = bytes.next_power_of_two().max(LEAST);
         if let Err(error) = disk.write(&file, &vec![0; size - len], len as u64) {
             // A part of the room is of no use; others have it then.
-            let _ = file.set_len(len as u64);
+            let _ = disk.set_len(&file, len as u64);
             return Err(error);
         }
         disk.sync(&file)?;
-        disk.sync_dir(dir)?;
+        if !planted::is(Bug::ForgetsTheRoom) {
+            disk.sync_dir(dir)?;
+        }
     }
     Ok(file)
 }

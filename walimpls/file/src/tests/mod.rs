@@ -1,6 +1,6 @@
 //! Tests of the whole backend that need its insides: other disks, several stores of one directory in one process.
 
-mod crashes;
+mod apart;
 mod cuts;
 mod damage;
 mod damage_table;
@@ -19,6 +19,7 @@ mod repair;
 mod replaced;
 mod salvage;
 mod sealing;
+mod simulation;
 mod tmpfs;
 mod truncation;
 mod usage;

@@ -65,10 +65,16 @@ impl Log {
         ))
     }
 
-    /// Ticks and lsns ascend, so that the half with the mark is known; Barriers have no lsn and take the one before.
+    /// Ticks and lsns ascend, so that the half with the mark is known; Barriers have no lsn, and a tick that may be
+    /// smaller than that of a record which landed late: they take those before.
     fn near(&self, mark: Mark) -> u64 {
         let before = |at: usize| match mark {
-            Mark::Tick(tick) => self.records[at].header.tick < tick,
+            Mark::Tick(tick) => self
+                .records
+                .range(..=at)
+                .rev()
+                .find_map(|it| it.header.seq.map(|_| it.header.tick))
+                .is_none_or(|it| it < tick),
             Mark::Lsn(lsn) => self
                 .records
                 .range(..=at)
@@ -84,6 +90,10 @@ impl Log {
             } else {
                 high = middle
             }
+        }
+        // Nor behind Barriers that stand before it: a tick may be one of theirs.
+        while low > 0 && self.records[low - 1].header.seq.is_none() {
+            low -= 1;
         }
         self.first + low as u64
     }

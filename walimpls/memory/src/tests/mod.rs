@@ -1,3 +1,4 @@
+mod apart;
 mod faults;
 
 use std::sync::Arc;

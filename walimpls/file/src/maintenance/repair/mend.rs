@@ -1,5 +1,7 @@
 //! The steps of a repair that change the store.
 
+use std::sync::Arc;
+
 use walx_core::{Error, ErrorKind, Result};
 use walx_utility::random;
 
@@ -65,7 +67,7 @@ impl Repair<'_> {
             boot: acked::boot(),
         };
         let path = self.dir.join("ACKED");
-        AckedFile::open(self.dir, &acked)
+        AckedFile::open(self.dir, Arc::clone(&self.disk), &acked)
             .map_err(|error| fault::refused("writing ACKED", &path, error))?;
         for (number, line) in &mut manifest.channels {
             let end = summary.channels.get(number).map_or(0, |span| span.end);
@@ -130,9 +132,8 @@ impl Repair<'_> {
         let spot = through.spot;
         let bytes = footer::encode(&summary, &segment, spot, spot.serial);
         self.lock.right().check()?;
-        let written = segment
-            .file
-            .set_len(spot.offset)
+        let cut = self.disk.set_len(&segment.file, spot.offset);
+        let written = cut
             .and_then(|()| self.disk.write(&segment.file, &bytes, spot.offset))
             .and_then(|()| self.disk.sync(&segment.file));
         written.map_err(|error| fault::refused("writing a footer", &segment.path, error))

@@ -1,8 +1,12 @@
 //! One bit flips, in every byte of every file.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use super::super::scratch;
 use super::checker::{Case, check};
 use super::image::{BLOCK, IMAGES, Image};
+use crate::frame::{FrameHeader, HEADER, Seed, bind, directory, kind};
 use crate::manifest::{Manifest, NAMES};
 use crate::segment::{Head, SegmentHeader};
 
@@ -25,7 +29,7 @@ fn flips(
 #[test]
 fn a_flipped_bit_in_any_byte_of_a_segment() {
     for image in IMAGES.iter() {
-        let (mut bytes, mut headers) = (0, 0);
+        let mut headers = 0;
         for file in image.segments() {
             let content = &image.files[file];
             // Of the first block one crc decides, whatever the bit: each of them by itself, and some by all of the
@@ -37,18 +41,100 @@ fn a_flipped_bit_in_any_byte_of_a_segment() {
             }
             let header = (0..BLOCK).filter(|at| *at < 72 || *at % 64 == 3 || *at >= BLOCK - 4);
             headers += header.clone().count();
-            bytes += content.len() - BLOCK;
             let (checked, named) = check(flips(image, file, header));
             assert_eq!(checked, named);
         }
-        let behind = image
-            .segments()
+        // Of each part of a frame one checksum decides as well: each bit of them by itself, and some bytes of each part
+        // by all of the store, and so all of footers and padding.
+        let (mut all, mut some) = (0, Vec::new());
+        for file in image.segments() {
+            let content = &image.files[file];
+            let parts = parts(content);
+            parts.iter().for_each(|frame| frame.meets_each_bit(content));
+            let inner = parts.iter().flat_map(|frame| &frame.parts);
+            // Beside the ends of a part, such a step takes each of the eight bits in turn.
+            let within = |part: &Range<usize>| part.start + 2..part.end - 2;
+            let inner: BTreeSet<_> = inner
+                .flat_map(within)
+                .filter(|at| !at.is_multiple_of(9))
+                .collect();
+            all += content.len() - BLOCK;
+            let at = (BLOCK..content.len()).filter(|at| !inner.contains(at));
+            some.push((file, at.collect::<Vec<_>>()));
+        }
+        let count: usize = some.iter().map(|(_, at)| at.len()).sum();
+        assert!(count > all / 9 && count < all / 2, "{count} of {all}");
+        let behind = some
             .into_iter()
-            .flat_map(|file| flips(image, file, BLOCK..image.files[file].len()));
+            .flat_map(|(file, at)| flips(image, file, at.into_iter()));
         let (checked, named) = check(behind);
-        assert_eq!(checked, bytes);
-        assert!(named > bytes * 3 / 4, "{named} of {bytes} were met");
+        assert_eq!(checked, count);
+        assert!(named > count * 3 / 4, "{named} of {count} were met");
         assert!(headers > 3 * 72);
+    }
+}
+
+/// A frame of records: its header, its directory, its records.
+struct Frame {
+    seed: Seed,
+    parts: Vec<Range<usize>>,
+}
+
+/// The frames of records in a segment.
+fn parts(content: &[u8]) -> Vec<Frame> {
+    let Head::Sound(segment) = SegmentHeader::decode(content) else {
+        panic!("a segment has no header")
+    };
+    let (seed, mut at, mut frames) = (segment.seed(), BLOCK, Vec::new());
+    while at < content.len() {
+        let header = FrameHeader::decode(&content[at..], seed, at as u64).unwrap();
+        let mut end = at + HEADER + header.dir_len as usize;
+        if header.kind == kind::RECORDS {
+            let mut parts = vec![at..at + HEADER, at + HEADER..end];
+            for line in directory(&header, &content[parts[1].clone()]).unwrap() {
+                parts.push(end..end + line.len);
+                end += line.len;
+            }
+            let frame = Frame { seed, parts };
+            assert!(frame.broken(content).is_empty());
+            frames.push(frame);
+        }
+        at += header.stride() as usize;
+    }
+    assert!(!frames.is_empty());
+    frames
+}
+
+impl Frame {
+    fn meets_each_bit(&self, content: &[u8]) {
+        let mut content = content.to_vec();
+        for (part, range) in self.parts.iter().enumerate() {
+            for (at, bit) in range
+                .clone()
+                .flat_map(|at| (0..8).map(move |bit| (at, bit)))
+            {
+                content[at] ^= 1 << bit;
+                assert_eq!(self.broken(&content), [part], "bit {bit} of byte {at}");
+                content[at] ^= 1 << bit;
+            }
+        }
+    }
+
+    /// The parts that are damaged, as readers find out.
+    fn broken(&self, content: &[u8]) -> Vec<usize> {
+        let at = self.parts[0].start;
+        let Some(header) = FrameHeader::decode(&content[at..], self.seed, at as u64) else {
+            return vec![0];
+        };
+        let Some(lines) = directory(&header, &content[self.parts[1].clone()]) else {
+            return vec![1];
+        };
+        let records = (header.first_serial..).zip(lines).zip(&self.parts[2..]);
+        let spoilt = records.map(|((serial, line), range)| {
+            bind(crc32c::crc32c(&content[range.clone()]), serial) != line.crc
+        });
+        let spoilt = (2..).zip(spoilt).filter(|(_, spoilt)| *spoilt);
+        spoilt.map(|(part, _)| part).collect()
     }
 }
 
