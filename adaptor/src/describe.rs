@@ -4,6 +4,7 @@ use walx_core::{Description, ErrorKind, Header, LastOwner, Lsn, Result, Tail, Ti
 use walx_impls::{Kind, OpenerImpls, RoWalImpls, ScanOptions, Scanned, Start};
 
 use crate::look::{Look, Released, look, next_batch};
+use crate::patience::{Patience, patiently};
 
 /// Describes a channel through a reader of it; scanners are added by whoever knows them.
 pub(crate) async fn describe(
@@ -15,7 +16,7 @@ pub(crate) async fn describe(
     looked.find_who(reader).await?;
     let tail = tail(&looked);
     let mut description = Description::new(channel.clone(), opener.capability(), tail);
-    description.bounds = reader.bounds().await?;
+    description.bounds = patiently(|| reader.bounds()).await?;
     description.earliest = first_lsn(reader, &looked).await?;
     description.last_droppable = looked.numbered.as_ref().and(looked.before);
     description.owner = looked
@@ -45,15 +46,23 @@ async fn first_lsn(reader: &dyn RoWalImpls, looked: &Look) -> Result<Option<Lsn>
     let Some(newest) = looked.newest else {
         return Ok(None);
     };
-    let mut scanner = reader.scan(Start::Earliest, options()).await?;
+    let scan = || patiently(|| reader.scan(Start::Earliest, options()));
+    let mut scanner = scan().await?;
+    let mut patience = Patience::new();
     loop {
         let batch = match next_batch(scanner.as_mut()).await {
             // The owner truncated meanwhile.
             Err(error) if matches!(error.kind(), ErrorKind::PositionLost { .. }) => {
-                scanner = reader.scan(Start::Earliest, options()).await?;
+                scanner = scan().await?;
                 continue;
             }
-            batch => batch?,
+            // Only markers were read so far.
+            Err(error) => {
+                patience.wait(error).await?;
+                scanner = scan().await?;
+                continue;
+            }
+            Ok(batch) => batch,
         };
         for item in batch {
             let Scanned::Record(record) = item else {

@@ -17,6 +17,7 @@ use crate::close::CloseOnce;
 use crate::gauge::mode;
 use crate::interceptor::outcome;
 use crate::opener::OpenerAdaptor;
+use crate::patience::patiently;
 use crate::scanner::{self, Log};
 
 pub(crate) struct Handle {
@@ -71,7 +72,7 @@ impl Handle {
         let _inside = self.enter("scan")?;
         let asked = clock::now();
         let started = match scanner::check_ids(self.opener.backend(), &option) {
-            Ok(()) => scanner::start(&self.log, option).await,
+            Ok(()) => patiently(|| scanner::start(&self.log, option.clone())).await,
             Err(error) => Err(error),
         };
         counter!(metric::SCAN_START_TOTAL, "outcome" => outcome(&started)).increment(1);
@@ -83,8 +84,7 @@ impl Handle {
 
     pub(crate) async fn bounds(&self) -> Result<Bounds> {
         let _inside = self.enter("bounds")?;
-        self.backend
-            .bounds()
+        patiently(|| self.backend.bounds())
             .await
             .map_err(|error| self.named(error, "bounds"))
     }

@@ -27,6 +27,7 @@ mod interceptor;
 mod look;
 mod open;
 mod opener;
+mod patience;
 #[cfg(feature = "planted")]
 pub mod planted;
 #[cfg(not(feature = "planted"))]

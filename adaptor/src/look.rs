@@ -6,6 +6,7 @@ use walx_core::{Error, ErrorKind, MessageId, Owner, Record, Result, Tick};
 use walx_impls::{Kind, RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
 
 use crate::barrier;
+use crate::patience::{Patience, patiently};
 
 /// How many records before the tail are looked at first, and by what the number grows.
 const FIRST: u64 = 2;
@@ -15,7 +16,7 @@ const MOST_FOR_WHO: u64 = 64 << 10;
 /// No more are read once so many bytes were: large records cost as much as many.
 const MOST_BYTES_FOR_WHO: usize = 8 << 20;
 /// How often it looks again where the owner truncates what it looks at.
-const TRIES: usize = 10;
+pub(crate) const TRIES: usize = 10;
 
 /// The end of a channel.
 #[derive(Debug, Default)]
@@ -56,7 +57,7 @@ pub(crate) async fn look(wal: &dyn RoWalImpls) -> Result<Look> {
 
 /// Looks backwards from the tail, in growing steps, until a record with numbers is found or there are no more.
 async fn look_once(wal: &dyn RoWalImpls) -> Result<Look> {
-    let bounds = wal.bounds().await?;
+    let bounds = patiently(|| wal.bounds()).await?;
     let Some(newest) = bounds.newest else {
         return Ok(Look::default());
     };
@@ -76,7 +77,7 @@ async fn look_once(wal: &dyn RoWalImpls) -> Result<Look> {
         }
         depth = depth.saturating_mul(GROWTH);
         // It may have been truncated meanwhile: else the start would never be found.
-        earliest = wal.bounds().await?.earliest;
+        earliest = patiently(|| wal.bounds()).await?.earliest;
     }
 }
 
@@ -134,7 +135,7 @@ impl Look {
         let Some(newest) = self.newest else {
             return Ok(());
         };
-        let earliest = wal.bounds().await?.earliest;
+        let earliest = patiently(|| wal.bounds()).await?.earliest;
         let mut depth = FIRST * GROWTH;
         while self.who.is_none() && depth <= MOST_FOR_WHO {
             let looked = look_back(wal, depth, newest, earliest).await;
@@ -179,17 +180,30 @@ impl Look {
 }
 
 /// Hands the records from `start` to `last` (inclusive) to `f`, each with whether there is damage before it: a store
-/// that salvages is read on, and its scanners report the hole.
+/// that salvages is read on, and its scanners report the hole. A scanner that fails now and then is started again.
 pub(crate) async fn for_each_until(
     wal: &dyn RoWalImpls,
     start: Start,
     last: MessageId,
     mut f: impl FnMut(&StoredRecord, bool) -> Result<()>,
 ) -> Result<()> {
-    let mut scanner = wal.scan(start, ScanOptions::default()).await?;
+    let scan = |start| patiently(move || wal.scan(start, ScanOptions::default()));
+    let mut scanner = scan(start).await?;
     let (mut damaged, mut seen) = (false, None);
+    let mut patience = Patience::new();
     loop {
-        for item in next_batch(scanner.as_mut()).await? {
+        let batch = match next_batch(scanner.as_mut()).await {
+            Ok(batch) => batch,
+            Err(error) => {
+                patience.wait(error).await?;
+                scanner = scan(seen.map_or(start, Start::After)).await?;
+                continue;
+            }
+        };
+        if !batch.is_empty() {
+            patience.reset();
+        }
+        for item in batch {
             match item {
                 // Handed out twice.
                 Scanned::Record(record) if seen == Some(record.id) => {}

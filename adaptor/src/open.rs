@@ -13,7 +13,8 @@ use crate::append::{Numbering, Settled, Writer};
 use crate::barrier::append_barrier;
 use crate::cache::Cache;
 use crate::gauge::Presence;
-use crate::look::{Look, for_each_until, look};
+use crate::look::{Look, TRIES, for_each_until, look};
+use crate::patience::patiently;
 use crate::planted::{self, Bug};
 use crate::settle::{refused, settle};
 
@@ -40,7 +41,7 @@ pub(crate) async fn open(
     }
     if capability.fence != Fence::Lock {
         // A look before the claim, so that an owner who must not be disturbed isn't.
-        match opener.open_read_only(&option.channel).await {
+        match patiently(|| opener.open_read_only(&option.channel)).await {
             Ok(reader) => {
                 let settled = settle_by(reader.as_ref(), option, capability).await;
                 let closed = reader.close().await;
@@ -164,10 +165,29 @@ async fn read_through(
     tick: Tick,
     barrier: MessageId,
 ) -> Result<LogEnd> {
-    let start = looked
+    let mut start = looked
         .numbered
         .as_ref()
         .map_or(Start::Earliest, |it| Start::At(it.id));
+    for _ in 1..TRIES {
+        match read_from(backend, start, looked, tick, barrier).await {
+            // Truncated meanwhile, as far as to what landed late: the newest numbers are still there.
+            Err(error) if matches!(error.kind(), ErrorKind::PositionLost { .. }) => {
+                start = Start::Earliest;
+            }
+            read => return read,
+        }
+    }
+    read_from(backend, start, looked, tick, barrier).await
+}
+
+async fn read_from(
+    backend: &dyn WalImpls,
+    start: Start,
+    looked: &Look,
+    tick: Tick,
+    barrier: MessageId,
+) -> Result<LogEnd> {
     let zero = Numbering {
         seq: Seq::ZERO,
         lsn: Lsn::ZERO,

@@ -25,6 +25,7 @@ use crate::gauge::mode;
 use crate::interceptor::outcome;
 use crate::look::look;
 use crate::open;
+use crate::patience::patiently;
 use crate::read_only::RoWalAdaptor;
 use crate::verify::verify;
 use crate::wal::WalAdaptor;
@@ -134,21 +135,23 @@ impl OpenerAdaptor {
                 "a reader owns nothing: leave term and take_over out, or open for writing";
             return Err(named(Error::new(ErrorKind::InvalidInput, message)));
         }
-        let backend: Arc<dyn RoWalImpls> = self
-            .inner
-            .open_read_only(&option.channel)
-            .await
-            .map_err(named)?;
+        let opening = patiently(|| self.inner.open_read_only(&option.channel));
+        let backend: Arc<dyn RoWalImpls> = self.until_closing(opening).await.map_err(named)?;
         let wal = RoWalAdaptor::new(backend, self.key(&option.channel), &option, self.this()?);
         let kept: Weak<dyn Child> = Arc::downgrade(&wal) as _;
         self.keep(kept);
         Ok(wal)
     }
 
+    /// A reader for one look.
+    async fn reader(&self, channel: &ChannelName) -> Result<Arc<dyn RoWalImpls>> {
+        patiently(|| self.inner.open_read_only(channel)).await
+    }
+
     async fn truncate_to(&self, channel: &ChannelName, id: MessageId) -> Result<()> {
         let named = |error: Error| error.with_operation("truncate").with_channel(channel);
         let _inside = self.enter().map_err(named)?;
-        let reader = self.inner.open_read_only(channel).await.map_err(named)?;
+        let reader = self.reader(channel).await.map_err(named)?;
         let looked = look(reader.as_ref()).await;
         let closed = reader.close().await;
         let looked = looked.map_err(named)?;
@@ -206,13 +209,15 @@ impl Opener for OpenerAdaptor {
     async fn bounds(&self, channel: &ChannelName) -> Result<Bounds> {
         let named = |error: Error| error.with_operation("bounds").with_channel(channel);
         let _inside = self.enter().map_err(named)?;
-        self.inner.bounds(channel).await.map_err(named)
+        patiently(|| self.inner.bounds(channel))
+            .await
+            .map_err(named)
     }
 
     async fn describe(&self, channel: &ChannelName) -> Result<Description> {
         let named = |error: Error| error.with_operation("describe").with_channel(channel);
         let _inside = self.enter().map_err(named)?;
-        let reader = self.inner.open_read_only(channel).await.map_err(named)?;
+        let reader = self.reader(channel).await.map_err(named)?;
         let described = describe(self.inner.as_ref(), reader.as_ref()).await;
         let closed = reader.close().await;
         let mut described = described.map_err(named)?;
@@ -249,7 +254,7 @@ impl Opener for OpenerAdaptor {
     async fn list(&self) -> Result<Vec<ChannelName>> {
         let named = |error: Error| error.with_operation("list");
         let _inside = self.enter().map_err(named)?;
-        self.inner.list().await.map_err(named)
+        patiently(|| self.inner.list()).await.map_err(named)
     }
 
     async fn close(&self) -> Result<()> {

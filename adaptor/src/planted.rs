@@ -5,59 +5,43 @@
     allow(unreachable_pub, reason = "nobody else sees it then")
 )]
 
-/// One wrong behaviour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Bug {
-    /// An append whose outcome the backend doesn't know is acknowledged.
-    AcknowledgesUnknown,
-    /// An append whose outcome nobody knows is said not to be written.
-    TellsNotWritten,
-    /// Scanners get a record when it takes its place.
-    DeliversEarly,
-    /// A scan that goes over to the cache leaves a record out.
-    SkipsAtHandOver,
-    /// An owner gives out the last lsn of the one before again.
-    GivesLsnTwice,
-    /// An owner does not look again behind its Barrier, so that what landed late is not counted.
-    LooksOnce,
-    /// An owner goes on with its term though an open with a larger one wrote its Barrier late.
-    IgnoresALateOwner,
-    /// A small append goes before those that wait for room.
-    OvertakesTheQueue,
-    /// After a failure nobody tells those who wait for room.
-    ForgetsWhoWaits,
-    /// Room that was reserved and not used is not given back.
-    LeaksRoom,
-    /// A truncation leaves the cache as it is.
-    TruncatesNotTheCache,
-    /// A start that is no longer kept is not told.
-    JumpsToTheEarliest,
-    /// A scan with a resume token delivers the token's message again.
-    ResumesTwice,
-    /// What drives the commits of a wal that was dropped goes on for ever.
-    DrivesForEver,
+/// Makes the enum, the list of all, and what each is in words.
+macro_rules! bugs {
+    ($($bug:ident: $what:literal;)*) => {
+        /// One wrong behaviour.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Bug { $(#[doc = $what] $bug,)* }
+
+        #[cfg(feature = "planted")]
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$bug,)*];
+
+            /// What is wrong, in one sentence.
+            pub fn what(self) -> &'static str {
+                match self { $(Self::$bug => $what,)* }
+            }
+        }
+    };
 }
 
-#[cfg(feature = "planted")]
-impl Bug {
-    /// All of them.
-    pub const ALL: &[Self] = &[
-        Self::AcknowledgesUnknown,
-        Self::TellsNotWritten,
-        Self::DeliversEarly,
-        Self::SkipsAtHandOver,
-        Self::GivesLsnTwice,
-        Self::LooksOnce,
-        Self::IgnoresALateOwner,
-        Self::OvertakesTheQueue,
-        Self::ForgetsWhoWaits,
-        Self::LeaksRoom,
-        Self::TruncatesNotTheCache,
-        Self::JumpsToTheEarliest,
-        Self::ResumesTwice,
-        Self::DrivesForEver,
-    ];
+bugs! {
+    AcknowledgesUnknown: "An append whose outcome the backend doesn't know is acknowledged.";
+    TellsNotWritten: "An append whose outcome nobody knows is said not to be written.";
+    DeliversEarly: "Scanners get a record when it takes its place.";
+    SkipsAtHandOver: "A scan that goes over to the cache leaves a record out.";
+    GivesLsnTwice: "An owner gives out the last lsn of the one before again.";
+    LooksOnce: "An owner does not look again behind its Barrier, so that what landed late is not counted.";
+    IgnoresALateOwner: "An owner goes on with its term though an open with a larger one wrote its Barrier late.";
+    OvertakesTheQueue: "A small append goes before those that wait for room.";
+    ForgetsWhoWaits: "After a failure nobody tells those who wait for room.";
+    LeaksRoom: "Room that was reserved and not used is not given back.";
+    TruncatesNotTheCache: "A truncation leaves the cache as it is.";
+    JumpsToTheEarliest: "A start that is no longer kept is not told.";
+    ResumesTwice: "A scan with a resume token delivers the token's message again.";
+    CountsEndedScans: "A scan that has ended is still counted as one.";
+    DrivesForEver: "What drives the commits of a wal that was dropped goes on for ever.";
 }
 
 #[cfg(feature = "planted")]

@@ -9,6 +9,7 @@ use walx_core::{
 use walx_impls::{Kind, OpenerImpls, RoWalImpls, ScanOptions, Scanned, Start, StoredRecord};
 
 use crate::look::next_batch;
+use crate::patience::{Patience, patiently};
 
 /// Verifies one channel, or all.
 pub(crate) async fn verify(
@@ -20,7 +21,7 @@ pub(crate) async fn verify(
     let maintenance = opener.maintenance();
     let channels = match channel {
         Some(channel) => vec![channel.clone()],
-        None => opener.list().await?,
+        None => patiently(|| opener.list()).await?,
     };
     let salvaging = maintenance.map(|it| it.salvaging());
     let reading = salvaging.as_deref().unwrap_or(opener);
@@ -28,7 +29,7 @@ pub(crate) async fn verify(
     let mut readers = Vec::new();
     let outcome = async {
         for channel in &channels {
-            readers.push(reading.open_read_only(channel).await?);
+            readers.push(patiently(|| reading.open_read_only(channel)).await?);
         }
         if let Some(maintenance) = maintenance {
             let mut found = |finding| verified.add(finding);
@@ -65,6 +66,8 @@ struct Checker<'a> {
     last: Option<Last>,
     /// Whether there is damage before the next record.
     damaged: bool,
+    /// The damage since the last record, which a scanner that is started again tells again.
+    here: Vec<String>,
 }
 
 /// What the next record must come behind.
@@ -84,6 +87,7 @@ impl<'a> Checker<'a> {
             owner: None,
             last: None,
             damaged: false,
+            here: Vec::new(),
         }
     }
 
@@ -92,7 +96,7 @@ impl<'a> Checker<'a> {
         reader: &dyn RoWalImpls,
         progress: &Progress,
     ) -> Result<VerifiedChannel> {
-        let bounds = reader.bounds().await?;
+        let bounds = patiently(|| reader.bounds()).await?;
         let Some(newest) = bounds.newest else {
             return Ok(self.read);
         };
@@ -102,16 +106,23 @@ impl<'a> Checker<'a> {
             self.find(newest, what.to_owned());
             return Ok(self.read);
         }
-        let mut scanner = reader.scan(Start::Earliest, ScanOptions::default()).await?;
+        let scan = |start| patiently(move || reader.scan(start, ScanOptions::default()));
+        let (mut scanner, mut start) = (scan(Start::Earliest).await?, Start::Earliest);
+        let mut patience = Patience::new();
         loop {
             let batch = match next_batch(scanner.as_mut()).await {
                 // The owner truncated meanwhile: what is left is read from its start.
                 Err(error) if matches!(error.kind(), ErrorKind::PositionLost { .. }) => {
-                    let again = reader.scan(Start::Earliest, ScanOptions::default());
-                    (scanner, self.last) = (again.await?, None);
+                    (start, self.last) = (Start::Earliest, None);
+                    scanner = scan(start).await?;
                     continue;
                 }
-                batch => batch?,
+                Err(error) => {
+                    patience.wait(error).await?;
+                    scanner = scan(start).await?;
+                    continue;
+                }
+                Ok(batch) => batch,
             };
             for item in batch {
                 match item {
@@ -121,6 +132,9 @@ impl<'a> Checker<'a> {
                             progress.advance(stored.record.bytes() as u64);
                         }
                         self.record(&stored);
+                        self.here.clear();
+                        patience.reset();
+                        start = Start::After(stored.id);
                         if stored.id >= newest {
                             return Ok(self.read);
                         }
@@ -137,7 +151,8 @@ impl<'a> Checker<'a> {
 
     fn damage(&mut self, what: String) {
         self.damaged = true;
-        if !self.told {
+        if !self.told && !self.here.contains(&what) {
+            self.here.push(what.clone());
             self.find("before the next record", what);
         }
     }

@@ -20,6 +20,7 @@ use crate::interceptor::outcome;
 use crate::look::look;
 use crate::open::Opened;
 use crate::opener::{OpenerAdaptor, clamp};
+use crate::patience::patiently;
 use crate::planted::{self, Bug};
 use crate::scanner::Log;
 
@@ -171,7 +172,8 @@ impl Wal for WalAdaptor {
 impl WalAdaptor {
     async fn truncate_to(&self, id: MessageId) -> Result<()> {
         let named = |error| self.handle.named(error, "truncate");
-        let newest = self.backend.bounds().await.map_err(named)?.newest;
+        let bounds = patiently(|| self.backend.bounds()).await;
+        let newest = bounds.map_err(named)?.newest;
         // The numbered records are asked after the bounds: they can only have moved on.
         let (mut numbered, mut before) = self.writer.cache.newest_two();
         if numbered.is_none_or(|numbered| id >= numbered) {

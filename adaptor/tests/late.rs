@@ -14,22 +14,34 @@ use common::{Rig, message, scan_all, texts};
 use walx_adaptor::adapt_opener;
 use walx_core::{
     BackendName, Bounds, Capability, ChannelName, Header, Kind, Lsn, Message, MessageId, Owner,
-    Record, Result, ScanOption, Seq, Term, Tick,
+    Position, Record, Result, ScanOption, Seq, Term, Tick,
 };
 use walx_impls::{
     Appending, Batch, Claim, FenceToken, OpenerImpls, RoWalImpls, ScanOptions, ScannerImpls, Start,
     WalImpls,
 };
 
-/// A backend in which a record lands right before the next Barrier.
+/// A backend in which a record lands right before the next Barrier, and somebody truncates right behind that.
 struct Late {
     inner: Arc<dyn OpenerImpls>,
     record: Arc<Mutex<Option<Record>>>,
+    truncate: Arc<Mutex<Option<MessageId>>>,
 }
 
 struct LateWal {
     inner: Arc<dyn WalImpls>,
     record: Arc<Mutex<Option<Record>>>,
+    truncate: Arc<Mutex<Option<MessageId>>>,
+}
+
+impl Late {
+    fn new(inner: Arc<dyn OpenerImpls>, record: Record, truncate: Option<MessageId>) -> Self {
+        Self {
+            inner,
+            record: Arc::new(Mutex::new(Some(record))),
+            truncate: Arc::new(Mutex::new(truncate)),
+        }
+    }
 }
 
 #[async_trait]
@@ -41,7 +53,12 @@ impl OpenerImpls for Late {
     async fn open(&self, channel: &ChannelName, claim: Claim) -> Result<Arc<dyn WalImpls>> {
         let inner = self.inner.open(channel, claim).await?;
         let record = Arc::clone(&self.record);
-        Ok(Arc::new(LateWal { inner, record }))
+        let truncate = Arc::clone(&self.truncate);
+        Ok(Arc::new(LateWal {
+            inner,
+            record,
+            truncate,
+        }))
     }
 
     async fn open_read_only(&self, channel: &ChannelName) -> Result<Arc<dyn RoWalImpls>> {
@@ -72,6 +89,11 @@ impl RoWalImpls for LateWal {
     }
 
     async fn scan(&self, start: Start, options: ScanOptions) -> Result<Box<dyn ScannerImpls>> {
+        let landed = self.record.lock().unwrap().is_none();
+        let truncate = self.truncate.lock().unwrap().take_if(|_| landed);
+        if let Some(id) = truncate {
+            self.inner.truncate(id).await?;
+        }
         self.inner.scan(start, options).await
     }
 
@@ -118,12 +140,8 @@ async fn it_is_delivered_and_the_numbers_go_on_behind_it() {
         header.numbered(Seq::new(1), Lsn::new(1)),
         Message::new("late"),
     );
-    let inner = rig.store.opener();
-    let record = Arc::new(Mutex::new(Some(late)));
-    let opener = adapt_opener(
-        BackendName::constant("memory"),
-        Arc::new(Late { inner, record }),
-    );
+    let late = Late::new(rig.store.opener(), late, None);
+    let opener = adapt_opener(BackendName::constant("memory"), Arc::new(late));
     let new = opener
         .open(rig.option().with_take_over(true))
         .await
@@ -133,15 +151,39 @@ async fn it_is_delivered_and_the_numbers_go_on_behind_it() {
     assert!(next.tick > tick);
     let all = scan_all(new.as_ref(), ScanOption::earliest()).await;
     assert_eq!(texts(&all), ["0", "late", "2"]);
+    // The Barrier's tick is smaller than that of the record before it.
+    let reader = rig.opener.open_read_only(rig.option()).await.unwrap();
+    for (from, expected) in [(tick, ["late", "2"]), (last.tick.next(), ["late", "2"])] {
+        let all = scan_all(reader.as_ref(), ScanOption::new(Position::Tick(from))).await;
+        assert_eq!(texts(&all), expected, "from {from}");
+    }
+}
+
+#[tokio::test]
+async fn a_truncation_up_to_what_landed_late_does_not_disturb_the_open() {
+    let rig = Rig::new();
+    let old = rig.open().await;
+    let last = old.append(message("0")).await.unwrap();
+    drop(old);
+    let header = Header::new(Kind::Data, Owner::new(Term::FIRST), last.tick.next());
+    let late = Record::data(
+        header.numbered(Seq::new(1), Lsn::new(1)),
+        Message::new("late"),
+    );
+    let late = Late::new(rig.store.opener(), late, Some(last.id));
+    let opener = adapt_opener(BackendName::constant("memory"), Arc::new(late));
+    let option = rig.option().with_take_over(true);
+    let new = opener.open(option).await.unwrap();
+    assert_eq!(new.append(message("2")).await.unwrap().lsn.get(), 2);
+    let all = scan_all(new.as_ref(), ScanOption::earliest()).await;
+    assert_eq!(texts(&all), ["late", "2"]);
 }
 
 /// The Barrier of an open that was overtaken on its way.
 fn late_barrier(term: u64) -> (Rig, Arc<dyn walx_core::Opener>) {
     let rig = Rig::new();
     let header = Header::new(Kind::Barrier, Owner::new(Term::new(term)), Tick::new(7));
-    let record = Arc::new(Mutex::new(Some(Record::marker(header))));
-    let inner = rig.store.opener();
-    let late = Late { inner, record };
+    let late = Late::new(rig.store.opener(), Record::marker(header), None);
     let opener = adapt_opener(BackendName::constant("memory"), Arc::new(late));
     (rig, opener)
 }

@@ -9,7 +9,7 @@ mod common;
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use common::{Rig, filled, message, numbers, scan_all, take, texts, tiny};
+use common::{Rig, filled, message, numbers, scan_all, take, texts, tiny, within};
 use tokio_stream::StreamExt as _;
 use walx_core::{
     CacheOption, End, Entry, ErrorKind, GapReason, LostPolicy, Lsn, MessageId, Position, ScanMode,
@@ -286,5 +286,34 @@ async fn a_batch_that_is_not_awaited_loses_nothing() {
         assert!(early.is_err());
         wal.append(message(i)).await.unwrap();
         assert_eq!(texts(&take(&mut scanner, 1).await), [i.to_string()]);
+    }
+}
+
+/// The scan begins in the cache, before anything is there.
+#[tokio::test]
+async fn a_start_that_is_truncated_before_it_is_read_is_told() {
+    for policy in [LostPolicy::Gap, LostPolicy::Error] {
+        let rig = Rig::new();
+        let wal = rig.open().await;
+        let option = ScanOption::earliest().on_lost(policy);
+        let mut scanner = wal.scan(option).await.unwrap();
+        let first = wal.append(message("0")).await.unwrap();
+        wal.append(message("1")).await.unwrap();
+        wal.truncate(first.id).await.unwrap();
+        let batch = within(scanner.next_batch(10)).await;
+        match policy {
+            LostPolicy::Gap => {
+                let batch = batch.unwrap();
+                let Entry::Gap(gap) = &batch[0] else {
+                    panic!("{batch:?}")
+                };
+                assert_eq!(gap.reason, GapReason::Truncated, "{gap:?}");
+                assert_eq!(texts(&batch[1..]), ["1"]);
+            }
+            _ => {
+                let kind = batch.unwrap_err().kind();
+                assert!(matches!(kind, ErrorKind::PositionLost { .. }), "{kind:?}");
+            }
+        }
     }
 }

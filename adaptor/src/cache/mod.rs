@@ -54,6 +54,9 @@ struct State {
     next: Option<Seq>,
     /// What lies before this seq was truncated.
     floor: Option<Seq>,
+    /// How far it was truncated. The backend may have truncated what is not here yet: readers elsewhere know of a record
+    /// before its owner has the acknowledgement.
+    truncated: Option<MessageId>,
     tail: Tail,
     /// The record before the newest one: how far a truncation may go.
     before: Option<MessageId>,
@@ -77,6 +80,7 @@ impl Cache {
             blocks: VecDeque::new(),
             next,
             floor: None,
+            truncated: None,
             tail,
             before: None,
             generation: 0,
@@ -103,8 +107,9 @@ impl Cache {
         }
         state.note(&block);
         state.blocks.push_back(Arc::new(block));
+        let truncated = state.drop_truncated();
         let mut evicted = self.evict(&mut state, now);
-        evicted.reset = reset;
+        (evicted.reset, evicted.truncated) = (reset, truncated);
         let waiting = state.wake();
         drop(state);
         evicted.count();
@@ -119,23 +124,13 @@ impl Cache {
     /// What lies up to and including `id` is no longer to be delivered; scanners that need it go to the backend.
     pub(crate) fn truncate(&self, id: MessageId) {
         let mut state = lock(&self.state);
-        let whole = state
-            .blocks
-            .partition_point(|block| block.records.last().is_some_and(|last| last.id <= id));
-        // The newest record is never truncated, so one block stays.
+        if state.truncated.is_none_or(|it| it < id) {
+            state.truncated = Some(id);
+        }
         let evicted = Evicted {
-            truncated: state.blocks.drain(..whole).collect(),
+            truncated: state.drop_truncated(),
             ..Evicted::default()
         };
-        let kept = state.blocks.front().and_then(|block| {
-            block
-                .records
-                .get(block.records.partition_point(|record| record.id <= id))?
-                .record
-                .header
-                .seq
-        });
-        state.floor = state.floor.max(kept);
         drop(state);
         evicted.count();
     }
@@ -291,6 +286,27 @@ impl State {
         let next = self.next?;
         let first = self.blocks.front().map_or(next, |block| block.first);
         Some((first.max(self.floor.unwrap_or(first)), next))
+    }
+
+    /// Takes out the blocks that were truncated, and notes how far the one behind them was.
+    fn drop_truncated(&mut self) -> Vec<Arc<Block>> {
+        let Some(id) = self.truncated else {
+            return Vec::new();
+        };
+        let whole = self
+            .blocks
+            .partition_point(|block| block.records.last().is_some_and(|last| last.id <= id));
+        let dropped = self.blocks.drain(..whole).collect();
+        let kept = self.blocks.front().and_then(|block| {
+            block
+                .records
+                .get(block.records.partition_point(|record| record.id <= id))?
+                .record
+                .header
+                .seq
+        });
+        self.floor = self.floor.max(kept);
+        dropped
     }
 
     fn note(&mut self, block: &Block) {

@@ -158,3 +158,17 @@ fn lsns_and_ticks_are_found_only_where_everything_from_them_on_is_here() {
         Some(Found::NotBefore(Seq::new(20)))
     );
 }
+
+#[test]
+fn what_was_truncated_before_it_came_in_is_not_handed_out() {
+    let cache = cache(1 << 30, LONG);
+    cache.publish(records(0..5), clock::now());
+    let id = |seq: usize| records(seq as u64..seq as u64 + 1)[0].id;
+    // The backend had them already.
+    cache.truncate(id(7));
+    cache.publish(records(5..7), clock::now());
+    assert_eq!(cache.range(), Some((Seq::new(7), Seq::new(7))));
+    cache.publish(records(7..10), clock::now());
+    assert_eq!(cache.range(), Some((Seq::new(8), Seq::new(10))));
+    assert!(Reader::attach(&cache, Seq::new(7)).is_none());
+}

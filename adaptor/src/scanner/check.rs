@@ -1,7 +1,9 @@
 //! Proves that a scan is whole: seqs dense, owners never falling. Doubles are dropped, holes are told, and so is a log
 //! that went back: smaller seqs again, with larger ticks.
 
-use walx_core::{Gap, GapReason, Header, Lsn, MessageId, Owner, Seq, Tick};
+use walx_core::{
+    Error, ErrorKind, Gap, GapReason, Header, Lsn, MessageId, Owner, Result, Seq, Tick,
+};
 use walx_impls::StoredRecord;
 
 /// What was seen so far.
@@ -87,6 +89,21 @@ impl Check {
         let mut gap = Gap::new(reason, detail);
         gap.after = self.last;
         Some(gap)
+    }
+
+    /// A scan that began in the cache knows what comes first. Where the backend has it no more, it was truncated
+    /// before the scan came to it.
+    pub(super) fn check_start(&self, record: &StoredRecord) -> Result<()> {
+        let seq = record.record.header.seq;
+        let missing = self.expected.zip(seq).is_some_and(|(first, it)| it > first);
+        if self.last.is_some() || self.hole.is_some() || !missing {
+            return Ok(());
+        }
+        let kind = ErrorKind::PositionLost {
+            earliest: Some(record.id),
+        };
+        let text = "the start of the scan was truncated before it was read; start at the earliest, or go on with a gap";
+        Err(Error::new(kind, text).with_context("earliest", &record.record.header))
     }
 
     pub(super) fn see(&mut self, record: &StoredRecord) -> Seen {

@@ -45,14 +45,17 @@ impl Confirmed {
             option.from,
             Position::Lsn(_) | Position::Tick(_) | Position::Time(_) | Position::Last(_)
         );
-        let header = match option.until {
-            Some(End::Lsn(_) | End::Tick(_)) => look(backend).await?.numbered,
-            _ if from => look(backend).await?.numbered,
+        let looked = match option.until {
+            Some(End::Lsn(_) | End::Tick(_)) => Some(look(backend).await?),
+            _ if from => Some(look(backend).await?),
             _ => None,
         };
-        let header = header.map(|it| it.record.header);
+        // Of one moment: what the look numbers must not lie behind the newest record.
+        let newest = looked.as_ref().map_or(bounds.newest, |it| it.newest);
+        let numbered = looked.and_then(|it| it.numbered);
+        let header = numbered.map(|it| it.record.header);
         Ok(Self {
-            newest: bounds.newest,
+            newest,
             next: None,
             lsn: header
                 .as_ref()

@@ -18,9 +18,12 @@ impl ScannerAdaptor {
         // Only the first record of a source tells where it starts.
         let earliest = parts.earliest.take();
         parts.proved = parts.proved || parts.from.is_kept_by(record, earliest);
-        if !parts.proved && record.record.header.seq.is_some() {
-            parts.proved = true;
-            match parts.from.check_kept(record) {
+        if record.record.header.seq.is_some() {
+            let kept = match std::mem::replace(&mut parts.proved, true) {
+                true => parts.check.check_start(record),
+                false => parts.from.check_kept(record),
+            };
+            match kept {
                 Err(error) if goes_on(parts.on_lost, error.kind()) => {
                     parts
                         .check
