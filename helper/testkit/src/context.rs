@@ -8,6 +8,7 @@ use walx_utility::random;
 
 use crate::faults::{Faults, Faulty, Patient, Plan};
 use crate::history::Recorder;
+use crate::model::{Model, Modelled};
 use crate::{Failure, Outcome};
 
 /// A store of which nobody else knows, made for one case.
@@ -57,6 +58,7 @@ pub struct Context {
     capability: Capability,
     faults: Option<Faults>,
     recorder: Option<Recorder>,
+    model: Option<Model>,
 }
 
 impl Context {
@@ -71,6 +73,7 @@ impl Context {
             capability,
             faults: None,
             recorder: None,
+            model: None,
         }
     }
 
@@ -98,6 +101,24 @@ impl Context {
             builder: Arc::new(Patient(self.builder)),
             ..self
         }
+    }
+
+    /// The same store, of which each answer is held to a model; to be asked for last, so that the model sees what the
+    /// case sees.
+    pub(crate) fn modelled(self) -> Self {
+        let Some(model) = Model::of(self.builder.name(), self.capability) else {
+            return self;
+        };
+        Self {
+            builder: Arc::new(Modelled::new(self.builder, model.clone())),
+            model: Some(model),
+            ..self
+        }
+    }
+
+    /// The model that it is held to, if any.
+    pub(crate) fn model(&self) -> Option<&Model> {
+        self.model.as_ref()
     }
 
     /// The faults that it runs under, if any.

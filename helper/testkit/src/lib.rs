@@ -19,10 +19,17 @@
 //! under faults that must not change its outcome; one that fails says how to replay them. What a backend's
 //! [`Capability`](walx_core::Capability) rules out is shown as ignored, with the reason.
 //!
+//! With `WALX_TABLE=FILE cargo test --test conformance` FILE gets the row of the compatibility table, as the README of
+//! walx has it. A program that runs the suite by itself uses [`Suite`], which answers with a [`Report`]; the command
+//! `walx conformance STORE` is one, for the backends that `walx` is built with.
+//!
 //! | Level | What |
 //! |---|---|
 //! | `backend` | the traits of `walx-impls`, driven as the adaptor drives them |
 //! | `wal` | the same backend under `walx-adaptor`: what users see |
+//!
+//! Beside each case of `backend` runs a reference model of what the log may be, which every answer is held to, also those
+//! at which the case does not look; beside each case of `wal` the history of its calls is recorded and judged.
 //!
 //! | Module | What |
 //! |---|---|
@@ -36,10 +43,15 @@ pub mod faults;
 pub mod history;
 mod journal;
 mod log;
+mod model;
 mod reading;
+mod report;
 mod run;
+mod suite;
 
 pub use case::{Case, Failure, Outcome};
 pub use cases::all as cases;
 pub use context::{Context, TestStore};
-pub use run::{main, main_without_faults, run, run_faulty};
+pub use report::{Count, Report, table};
+pub use run::{run, run_faulty, run_here};
+pub use suite::{Stop, Suite, Trial, Tried, Verdict, main, main_without_faults};

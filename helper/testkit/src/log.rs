@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use walx_core::{
-    Entry, Error, Message, OpenOption, Opener, Place, RoWal, ScanOption, Scanner, Wal,
+    Entry, Error, ErrorKind, Message, OpenOption, Opener, Place, RoWal, ScanOption, Scanner, Wal,
 };
 use walx_utility::clock;
 
@@ -36,6 +36,26 @@ pub(crate) fn option(context: &Context) -> Outcome<OpenOption> {
 /// The option that opens the same channel again.
 pub(crate) fn same_channel(wal: &dyn RoWal) -> OpenOption {
     OpenOption::new(wal.channel().name.clone())
+}
+
+/// The next owner, as soon as one that was dropped lets go of the channel: where the fence is a lock, what it had on its
+/// way is brought to an end first.
+pub(crate) async fn open_once_free(
+    store: &Arc<dyn Opener>,
+    option: &OpenOption,
+) -> Outcome<Arc<dyn Wal>> {
+    let open = async {
+        loop {
+            match store.open(option.clone()).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    clock::sleep(Duration::from_millis(2)).await;
+                }
+                answer => break answer,
+            }
+        }
+    };
+    let opened = clock::timeout(PATIENCE, open).await;
+    Ok(opened.map_err(|_| Failure::new("a channel stays with an owner that was dropped"))??)
 }
 
 /// The message of a number.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use walx_core::{Error, MessageId};
+use walx_core::{Error, ErrorKind, MessageId};
 use walx_impls::{RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
 use walx_utility::clock;
 
@@ -19,6 +19,8 @@ pub(crate) struct Reading {
     scanner: Box<dyn ScannerImpls>,
     ready: VecDeque<StoredRecord>,
     last: Option<MessageId>,
+    ended: Option<ErrorKind>,
+    largest_batch: usize,
 }
 
 impl Reading {
@@ -36,7 +38,19 @@ impl Reading {
             scanner,
             ready: VecDeque::new(),
             last: None,
+            ended: None,
+            largest_batch: 0,
         })
+    }
+
+    /// As what the scanner ended in [`next`](Self::next), if it did.
+    pub(crate) fn ended(&self) -> Option<ErrorKind> {
+        self.ended
+    }
+
+    /// The bytes of the largest batch so far.
+    pub(crate) fn largest_batch(&self) -> usize {
+        self.largest_batch
     }
 
     /// The next record.
@@ -48,6 +62,7 @@ impl Reading {
             let batch = clock::timeout(PATIENCE, poll(&mut *self.scanner)).await;
             let batch = batch
                 .map_err(|_| Failure::new(format!("no record comes behind {:?}", self.last)))?;
+            self.ended = batch.as_ref().err().map(Error::kind);
             self.keep(batch?)?;
         }
     }
@@ -109,6 +124,7 @@ impl Reading {
             !batch.is_empty(),
             "the scanner hands out an empty batch; it must wait"
         );
+        let mut bytes = 0;
         for scanned in batch {
             let Scanned::Record(record) = scanned else {
                 return Err(Failure::new(format!(
@@ -120,8 +136,10 @@ impl Reading {
                 last.is_none_or(|last| last < id),
                 "ids must ascend: {id} comes behind {last:?}"
             );
+            bytes += record.record.bytes();
             self.ready.push_back(record);
         }
+        self.largest_batch = self.largest_batch.max(bytes);
         Ok(())
     }
 }

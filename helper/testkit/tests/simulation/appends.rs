@@ -35,9 +35,13 @@ async fn one(world: &Arc<World>, wal: &dyn Wal, at: usize) {
         }
         12..=14 => match wal.try_append(message(1_000)) {
             Ok(append) => hear_one(world, at, append).await,
-            Err(refused) => world
-                .trace
-                .say(format_args!("refused: {:?}", refused.error.kind())),
+            Err(refused) => {
+                let kind = refused.error.kind();
+                if matches!(kind, ErrorKind::Overloaded { .. }) {
+                    world.trace.reach("an append that must not wait is refused");
+                }
+                world.trace.say(format_args!("refused: {kind:?}"));
+            }
         },
         15..=17 => reserve(world, wal, at).await,
         // Several calls before any of them is heard of.
@@ -50,7 +54,7 @@ async fn one(world: &Arc<World>, wal: &dyn Wal, at: usize) {
         }
         _ => {
             let refused = wal.append(Message::new(vec![0; MAX_RECORD])).await;
-            if !matches!(&refused, Err(error) if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Closed | ErrorKind::Unavailable | ErrorKind::Fenced))
+            if !matches!(&refused, Err(error) if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Denied | ErrorKind::Closed | ErrorKind::Unavailable | ErrorKind::Fenced))
             {
                 let text = format_args!("a record above the limit ends with {refused:?}");
                 world.trace.wrong(text);
@@ -63,7 +67,7 @@ async fn one(world: &Arc<World>, wal: &dyn Wal, at: usize) {
 async fn reserve(world: &Arc<World>, wal: &dyn Wal, at: usize) {
     let bytes = up_to(1_200) as usize;
     let Ok(reserved) = clock::timeout(millis(300), wal.reserve(bytes)).await else {
-        return;
+        return world.trace.reach("a reservation is given up");
     };
     let Ok(permit) = reserved else { return };
     if percent(30) {
@@ -86,7 +90,7 @@ where
 {
     let mut append = append;
     match up_to(9) {
-        0 => return,
+        0 => return world.trace.reach("an append is never polled"),
         1 => {
             if let Ok(outcome) = clock::timeout(millis(20), append).await {
                 heard(world, at, outcome);

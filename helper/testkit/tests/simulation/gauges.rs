@@ -1,10 +1,11 @@
-//! Watches the bounds of memory through the metrics that the adaptor shows.
+//! Watches the bounds of memory through the metrics that the adaptor shows, and what it counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use metrics::{
-    Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString,
+    Unit,
 };
 use walx_utility::metric;
 use walx_utility::sync::lock;
@@ -20,9 +21,13 @@ pub(crate) struct Gauges(Arc<Shown>);
 struct Shown {
     values: Mutex<BTreeMap<String, f64>>,
     beyond: Mutex<Vec<String>>,
+    counted: Mutex<BTreeSet<Key>>,
 }
 
 struct One(String, Arc<Shown>);
+
+/// A counter, of which only matters that it counts.
+struct Counts(Key, Arc<Shown>);
 
 impl Gauges {
     /// What was beyond its bound at any time, and what is left of things that have ended.
@@ -32,6 +37,23 @@ impl Gauges {
         let left = values.into_iter().filter(|(_, value)| *value != 0.0);
         wrong.extend(left.map(|(name, value)| format!("at the end {name} is {value}")));
         wrong
+    }
+
+    /// The counters that counted.
+    pub(crate) fn counted(&self) -> BTreeSet<Key> {
+        std::mem::take(&mut *lock(&self.0.counted))
+    }
+}
+
+impl CounterFn for Counts {
+    fn increment(&self, value: u64) {
+        if value > 0 {
+            lock(&self.1.counted).insert(self.0.clone());
+        }
+    }
+
+    fn absolute(&self, value: u64) {
+        self.increment(value);
     }
 }
 
@@ -70,8 +92,8 @@ impl Recorder for Gauges {
 
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
-    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::noop()
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(Arc::new(Counts(key.clone(), Arc::clone(&self.0))))
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {

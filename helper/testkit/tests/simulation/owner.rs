@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use walx_core::{CacheOption, ErrorKind, Message, OpenOption, Opener, Term, Wal};
+use walx_core::{
+    AppendContext, CacheOption, Error, ErrorKind, Interceptor, Message, OpenOption, Opener, Result,
+    Term, Wal,
+};
 use walx_utility::clock;
 use walx_utility::sync::lock;
 
@@ -24,7 +27,9 @@ pub(crate) async fn own(world: Arc<World>, opener: Arc<dyn Opener>, at: usize) {
         false => PATIENCE,
     };
     let opened = clock::timeout(patience, opening).await.ok();
-    let Some(opened) = opened else { return };
+    let Some(opened) = opened else {
+        return world.trace.reach("an open is given up");
+    };
     let wal = match opened {
         Ok(wal) => wal,
         Err(error) => {
@@ -65,6 +70,9 @@ pub(crate) async fn own(world: Arc<World>, opener: Arc<dyn Opener>, at: usize) {
     if percent(20) {
         call_some(Arc::clone(&world), Arc::clone(&wal), at).await;
     }
+    if percent(20) {
+        ask(&world, wal.as_ref(), at).await;
+    }
     clock::sleep(millis(pick(&[0, 50, 3_000]))).await;
     end(&world, wal, close_timeout).await;
 }
@@ -77,17 +85,59 @@ fn option(world: &World, at: usize) -> OpenOption {
         .with_max_in_flight_bytes(pick(&[1, 600, 1_500, 5_000, 1 << 20]))
         .with_cache(cache())
         .with_close_timeout(Duration::from_millis(pick(&[50, 500, 3_000])))
-        .with_tick_source(world.ticks(pick(&[0, 0, 20_000])));
+        .with_tick_source(match up_to(19) {
+            0..=11 => world.ticks(0, false),
+            12..=18 => world.ticks(20_000, percent(50)),
+            // Further than those behind it allow.
+            _ => world.ticks(100_000, false),
+        });
+    if percent(50) {
+        option = option.with_max_clock_ahead(Duration::from_secs(3_600));
+    }
+    if percent(20) {
+        option = option.with_interceptor(Arc::new(Picky));
+    }
     if percent(25) {
+        world.trace.reach("an open has a term of a coordinator");
         // At times one that is too small.
         option = option.with_term(Term::new((term + up_to(5)).max(1)));
     }
     option
 }
 
+/// Refuses messages now and then, before they take a place.
+struct Picky;
+
+impl Interceptor for Picky {
+    fn name(&self) -> &'static str {
+        "picky"
+    }
+
+    fn before(&self, _: &AppendContext<'_>, _: &mut Message) -> Result<()> {
+        match percent(10) {
+            true => Err(Error::new(ErrorKind::Denied, "an interceptor refuses it")),
+            false => Ok(()),
+        }
+    }
+}
+
 pub(crate) fn cache() -> CacheOption {
     let keep = Duration::from_millis(pick(&[0, 20, 2_000, 30_000]));
     CacheOption::new(pick(&[0, 700, 4_000, 64 << 20]), keep)
+}
+
+/// What an owner is told of its channel covers what it was told before.
+async fn ask(world: &Arc<World>, wal: &dyn Wal, at: usize) {
+    let newest = lock(&world.channels[at].known).acknowledged(wal.owner());
+    match world.soon("tail", wal.tail()).await {
+        Some(Ok(tail)) if newest.is_some_and(|newest| tail.lsn <= newest) => {
+            let text = format_args!("the tail is at lsn {}, and {newest:?} was there", tail.lsn);
+            world.trace.wrong(text);
+        }
+        Some(Ok(_)) if newest.is_some() => world.trace.reach("an owner is asked for its tail"),
+        _ => {}
+    }
+    let _ = world.soon("bounds", wal.bounds()).await;
 }
 
 async fn truncate(world: &Arc<World>, wal: &dyn Wal, at: usize) {
@@ -139,7 +189,8 @@ async fn end(world: &Arc<World>, wal: Arc<dyn Wal>, close_timeout: Duration) {
             }
             let late = world.soon("an append after close", wal.append(Message::new("late")));
             match late.await.map(|it| it.map_err(|error| error.kind())) {
-                None | Some(Err(ErrorKind::Closed)) => {}
+                // A hook looks first, and may refuse.
+                None | Some(Err(ErrorKind::Closed | ErrorKind::Denied)) => {}
                 Some(other) => world
                     .trace
                     .wrong(format_args!("an append after close ends with {other:?}")),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use walx_core::{
-    Bytes, End, Entry, LostPolicy, Lsn, OpenOption, Opener, Position, Result, RoWal, ScanOption,
-    Scanner, Tick, VirtualChannel,
+    Bytes, End, Entry, LostPolicy, Lsn, OpenOption, Opener, Position, Result, RoWal, ScanMode,
+    ScanOption, Scanner, Tick, VirtualChannel,
 };
 use walx_utility::clock;
 use walx_utility::sync::lock;
@@ -57,6 +57,7 @@ pub(crate) async fn scan(world: Arc<World>, wal: Arc<dyn RoWal>, at: usize) {
     let Ok(mut scanner) = started else { return };
     let (pause, most) = (pick(&[0, 0, 5, 200]), pick(&[1, 3, 20, 1_000]));
     let stream = percent(30);
+    let mut mode = scanner.mode();
     let mut seen = 0;
     while seen < most && !world.is_over() {
         let patience = match ends_at_the_tail {
@@ -83,6 +84,8 @@ pub(crate) async fn scan(world: Arc<World>, wal: Arc<dyn RoWal>, at: usize) {
             Ok(batch) => {
                 seen += batch.len();
                 note(channel, scanner.as_ref(), &batch);
+                let before = std::mem::replace(&mut mode, scanner.mode());
+                tell_change(&world, before, mode);
             }
             Err(_) => return,
         }
@@ -124,6 +127,7 @@ pub(crate) async fn watch(world: Arc<World>, at: usize) {
         }
     };
     let pause = pick(&[0, 0, 50]);
+    let mut mode = scanner.mode();
     loop {
         let batch = match scanner.next_batch(1 + up_to(20) as usize).await {
             Ok(batch) => batch,
@@ -135,6 +139,8 @@ pub(crate) async fn watch(world: Arc<World>, at: usize) {
             }
         };
         note(channel, scanner.as_ref(), &batch);
+        let before = std::mem::replace(&mut mode, scanner.mode());
+        tell_change(&world, before, mode);
         if batch.iter().any(is_last) || batch.is_empty() {
             break;
         }
@@ -145,6 +151,16 @@ pub(crate) async fn watch(world: Arc<World>, at: usize) {
     drop(scanner);
     world.soon("close of a watcher", wal.close()).await;
     world.soon("close of its store", opener.close()).await;
+}
+
+fn tell_change(world: &World, before: ScanMode, now: ScanMode) {
+    match (before, now) {
+        (ScanMode::CatchUp, ScanMode::Tailing) => world.trace.reach("a scan reaches the cache"),
+        (ScanMode::Tailing, ScanMode::CatchUp) => {
+            world.trace.reach("a scan falls out of the cache");
+        }
+        _ => {}
+    }
 }
 
 fn is_last(entry: &Entry) -> bool {

@@ -1,5 +1,6 @@
 //! One run: from a seed to a verdict.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,10 @@ pub(crate) struct Run {
     /// What was wrong: names of checks, or what the workload noticed.
     pub(crate) wrong: Vec<Wrong>,
     pub(crate) history: History,
+    /// What its workload came to.
+    pub(crate) reached: BTreeSet<&'static str>,
+    /// What the adaptor counted.
+    pub(crate) counted: BTreeSet<metrics::Key>,
     lines: Vec<String>,
 }
 
@@ -43,7 +48,13 @@ pub(crate) fn run(seed: u64) -> Run {
         .enable_time()
         .start_paused(true)
         .build();
-    let (mut lines, wrong, history, capability) = match runtime {
+    let Simulated {
+        mut lines,
+        wrong,
+        history,
+        checks,
+        reached,
+    } = match runtime {
         Ok(runtime) => {
             metrics::with_local_recorder(&gauges, || runtime.block_on(Box::pin(simulate())))
         }
@@ -54,7 +65,7 @@ pub(crate) fn run(seed: u64) -> Run {
     let by = |by, all: Vec<String>| all.into_iter().map(move |text| Wrong { by, text });
     let mut all: Vec<_> = by("workload", wrong).collect();
     all.extend(by("gauges", gauges.wrong()));
-    let violations = check(&history, &capability);
+    let violations = check(&history, &checks);
     all.extend(violations.into_iter().map(|violation| Wrong {
         by: violation.check.name(),
         text: violation.to_string(),
@@ -64,11 +75,22 @@ pub(crate) fn run(seed: u64) -> Run {
         hash: hash(&lines, &history),
         wrong: all,
         history,
+        reached,
+        counted: gauges.counted(),
         lines,
     }
 }
 
-async fn simulate() -> (Vec<String>, Vec<String>, History, Checks) {
+/// What a run leaves.
+struct Simulated {
+    lines: Vec<String>,
+    wrong: Vec<String>,
+    history: History,
+    checks: Checks,
+    reached: BTreeSet<&'static str>,
+}
+
+async fn simulate() -> Simulated {
     let channels = (0..=up_to(2)).filter_map(|at| ChannelName::new(format!("channel-{at}")).ok());
     let world = World::new(channels.collect());
     for at in 0..world.channels.len() {
@@ -92,7 +114,13 @@ async fn simulate() -> (Vec<String>, Vec<String>, History, Checks) {
     let checks = finish(&world).await;
     let history = world.recorder.history();
     let (lines, wrong) = world.trace.take();
-    (lines, wrong, history, checks)
+    Simulated {
+        lines,
+        wrong,
+        history,
+        checks,
+        reached: world.trace.reached(),
+    }
 }
 
 /// A fresh owner proves that everything is there, and that nothing is left behind.
@@ -136,7 +164,9 @@ async fn close_down(world: &Arc<World>, opener: &dyn Opener, at: usize) {
     let option = OpenOption::new(name.clone())
         .with_take_over(true)
         .with_max_in_flight_bytes(ROOM)
-        .with_tick_source(world.ticks(0));
+        // Clocks of owners before were ahead.
+        .with_max_clock_ahead(Duration::from_secs(3_600))
+        .with_tick_source(world.ticks(0, false));
     let wal = match world.soon("the last open", opener.open(option)).await {
         Some(Ok(wal)) => wal,
         Some(Err(error)) => return world.trace.wrong(format_args!("the last open: {error}")),

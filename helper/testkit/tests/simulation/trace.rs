@@ -1,5 +1,6 @@
 //! What a run says of itself: the same for one seed, down to the last line.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Mutex;
 
@@ -12,6 +13,7 @@ pub(crate) struct Trace {
     begin: Instant,
     lines: Mutex<Vec<String>>,
     wrong: Mutex<Vec<String>>,
+    reached: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Trace {
@@ -20,6 +22,7 @@ impl Trace {
             begin: clock::now(),
             lines: Mutex::default(),
             wrong: Mutex::default(),
+            reached: Mutex::default(),
         }
     }
 
@@ -32,6 +35,15 @@ impl Trace {
     pub(crate) fn wrong(&self, what: impl fmt::Display) {
         self.say(format_args!("WRONG: {what}"));
         lock(&self.wrong).push(what.to_string());
+    }
+
+    /// Something that neither the history nor a metric shows, and that runs must reach.
+    pub(crate) fn reach(&self, what: &'static str) {
+        lock(&self.reached).insert(what);
+    }
+
+    pub(crate) fn reached(&self) -> BTreeSet<&'static str> {
+        std::mem::take(&mut *lock(&self.reached))
     }
 
     pub(crate) fn take(&self) -> (Vec<String>, Vec<String>) {

@@ -1,12 +1,15 @@
 //! What all tasks of a run share.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use walx_adaptor::adapt_opener;
-use walx_core::{ChannelName, Config, Entry, Opener, Place, Result, ResumeToken, Tick, TickSource};
+use walx_core::{
+    ChannelName, Config, Entry, Lsn, Opener, Owner, Place, Result, ResumeToken, Tick, TickSource,
+};
 use walx_impls::OpenerBuilderImpls;
 use walx_memory::{MemoryStore, NAME};
 use walx_testkit::history::Recorder;
@@ -14,7 +17,7 @@ use walx_utility::clock::{self, Instant};
 use walx_utility::spawn::{self, Task};
 use walx_utility::sync::lock;
 
-use crate::chance::up_to;
+use crate::chance::{percent, up_to};
 use crate::network::Network;
 use crate::trace::Trace;
 
@@ -48,6 +51,8 @@ pub(crate) struct Channel {
 pub(crate) struct Known {
     pub(crate) places: Vec<Place>,
     pub(crate) tokens: Vec<ResumeToken>,
+    /// The last message that each owner was told to be durable.
+    told: BTreeMap<Owner, Lsn>,
     /// The largest term that was heard of.
     pub(crate) term: u64,
 }
@@ -121,10 +126,13 @@ impl World {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// A clock of a process, which may go wrong by so much.
-    pub(crate) fn ticks(&self, skew_ms: u64) -> Arc<dyn TickSource> {
-        let ahead = Duration::from_millis(up_to(skew_ms));
-        Arc::new(Ticks(self.begin, ahead))
+    /// A clock of a process, which is ahead by up to so much, and may jump within that.
+    pub(crate) fn ticks(&self, most_ahead_ms: u64, jumps: bool) -> Arc<dyn TickSource> {
+        Arc::new(Ticks {
+            begin: self.begin,
+            ahead_ms: AtomicU64::new(up_to(most_ahead_ms)),
+            jumps_ms: jumps.then_some(most_ahead_ms),
+        })
     }
 
     /// The simulated wall clock.
@@ -136,11 +144,19 @@ impl World {
 /// When runs begin.
 const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 
-struct Ticks(Instant, Duration);
+struct Ticks {
+    begin: Instant,
+    ahead_ms: AtomicU64,
+    jumps_ms: Option<u64>,
+}
 
 impl TickSource for Ticks {
     fn now(&self) -> Tick {
-        let now = EPOCH + self.0.elapsed() + self.1;
+        if let Some(most) = self.jumps_ms.filter(|_| percent(5)) {
+            self.ahead_ms.store(up_to(most), Ordering::Relaxed);
+        }
+        let ahead = Duration::from_millis(self.ahead_ms.load(Ordering::Relaxed));
+        let now = EPOCH + self.begin.elapsed() + ahead;
         Tick::from_unix_ms(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
     }
 }
@@ -155,7 +171,11 @@ impl Channel {
 
     pub(crate) fn acknowledged(&self, places: &[Place]) {
         let mut known = lock(&self.known);
-        places.iter().for_each(|place| known.place(*place));
+        for place in places {
+            known.place(*place);
+            let told = known.told.entry(place.owner).or_insert(place.lsn);
+            *told = place.lsn.max(*told);
+        }
     }
 }
 
@@ -163,6 +183,10 @@ impl Known {
     fn place(&mut self, place: Place) {
         remember(&mut self.places, place);
         self.term = self.term.max(place.owner.term.get());
+    }
+
+    pub(crate) fn acknowledged(&self, owner: Owner) -> Option<Lsn> {
+        self.told.get(&owner).copied()
     }
 
     pub(crate) fn token(&mut self, token: ResumeToken) {

@@ -2,6 +2,7 @@
 
 use walx_core::ErrorKind;
 use walx_impls::{Batch, Claim, ScanOptions, Start, StoredRecord};
+use walx_utility::spawn;
 
 use crate::case::{case, ensure, refused, same};
 use crate::journal::Journal;
@@ -27,8 +28,12 @@ pub(super) fn cases() -> Vec<Case> {
             "A scanner that waits ends as `Closed` when its store is closed."
         ),
         case!(
-            dropped_handles_free_everything,
-            "Without any close, the store can be opened again, and the data is there."
+            a_task_that_waits_for_a_record_is_woken_by_a_close,
+            "Whoever sleeps in a scanner learns of the end of its handle, or of its store, without another event."
+        ),
+        case!(
+            a_closed_reader_is_of_no_concern_to_others,
+            "Writers and other readers of the channel go on when a reader is closed in the middle of a scan."
         ),
         case!(
             appends_on_their_way_are_all_answered_at_a_close,
@@ -147,27 +152,6 @@ async fn scanners_end_with_their_store(context: Context) -> Outcome {
     Ok(())
 }
 
-async fn dropped_handles_free_everything(context: Context) -> Outcome {
-    let journal = Journal::new(&context)?;
-    for _ in 0..3 {
-        let opener = context.opener().await?;
-        let writer = journal.open(&opener).await?;
-        writer.append(5).await?;
-        let scanner = Reading::start(&*writer.wal, Start::Earliest).await?;
-        let reader = opener.open_read_only(&journal.name).await?;
-        drop((scanner, reader, writer, opener));
-    }
-    let opener = context.opener().await?;
-    let writer = journal.open(&opener).await?;
-    let last = writer.append(1).await?.remove(0).id;
-    same(
-        &read(&*writer.wal, Start::Earliest, last).await?,
-        &journal.stored(),
-        "records of all that were dropped",
-    )?;
-    Ok(opener.close().await?)
-}
-
 async fn appends_on_their_way_are_all_answered_at_a_close(context: Context) -> Outcome {
     let opener = context.opener().await?;
     let journal = Journal::new(&context)?;
@@ -229,6 +213,74 @@ async fn appends_on_their_way_are_all_answered_at_a_close(context: Context) -> O
         &all[..=known],
         &journal.stored(),
         "records that were acknowledged",
+    )?;
+    Ok(opener.close().await?)
+}
+
+async fn a_task_that_waits_for_a_record_is_woken_by_a_close(context: Context) -> Outcome {
+    for by_store in [false, true] {
+        let opener = context.opener().await?;
+        let journal = Journal::new(&context)?;
+        let writer = journal.open(&opener).await?;
+        let newest = Start::After(writer.append(1).await?.remove(0).id);
+        let reader = opener.open_read_only(&journal.name).await?;
+        let mut tasks = Vec::new();
+        for wal in [&*writer.wal as &dyn walx_impls::RoWalImpls, &*reader] {
+            let reading = Reading::start(wal, newest).await?;
+            let (sleeps, asleep) = tokio::sync::oneshot::channel();
+            tasks.push(spawn::task(async move {
+                let mut end = std::pin::pin!(reading.end());
+                // Its first poll has left a waker where the scanner waits.
+                let early = futures_util::FutureExt::now_or_never(&mut end);
+                let _ = sleeps.send(());
+                match early {
+                    Some(end) => end,
+                    None => end.await,
+                }
+            }));
+            asleep
+                .await
+                .map_err(|_| Failure::new("a task that scans panicked"))?;
+        }
+        if !by_store {
+            writer.wal.close().await?;
+            reader.close().await?;
+        }
+        opener.close().await?;
+        for task in tasks {
+            let end = task
+                .await
+                .map_err(|_| Failure::new("a task that scans panicked"))?;
+            refused::<()>(
+                Err(end?),
+                &[ErrorKind::Closed],
+                "a scanner that slept at a close",
+            )?;
+        }
+    }
+    Ok(())
+}
+
+async fn a_closed_reader_is_of_no_concern_to_others(context: Context) -> Outcome {
+    let opener = context.opener().await?;
+    let journal = Journal::new(&context)?;
+    let writer = journal.open(&opener).await?;
+    writer.append(10).await?;
+    let stays = opener.open_read_only(&journal.name).await?;
+    let mut staying = Reading::start(&*stays, Start::Earliest).await?;
+    let mut seen = vec![staying.next().await?];
+    for _ in 0..3 {
+        let goes = opener.open_read_only(&journal.name).await?;
+        let mut going = Reading::start(&*goes, Start::Earliest).await?;
+        going.next().await?;
+        goes.close().await?;
+        let last = writer.append(2).await?.remove(1).id;
+        seen.extend(staying.up_to(last).await?);
+    }
+    same(
+        &seen,
+        &journal.stored(),
+        "records of a reader beside others that are closed",
     )?;
     Ok(opener.close().await?)
 }

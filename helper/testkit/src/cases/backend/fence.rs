@@ -1,7 +1,9 @@
 //! One writer at a time.
 
+use std::sync::Arc;
+
 use walx_core::{Capability, ErrorKind, Fence};
-use walx_impls::{Claim, Start};
+use walx_impls::{Claim, FenceToken, Start};
 
 use crate::case::{case, ensure, refused, same};
 use crate::journal::Journal;
@@ -45,6 +47,21 @@ pub(super) fn cases() -> Vec<Case> {
         case!(
             a_stale_token_is_fenced_and_disturbs_nobody,
             "`Claim::Resume` is `Fenced` where somebody opened since, and leaves that one in its rights.",
+            needs "a fence": any
+        ),
+        case!(
+            appends_of_an_older_writer_never_land_behind_the_newer_one_s_first_record,
+            "Of appends on their way while another opener's writer opens, what lands lies before that one's Barrier.",
+            needs "a native fence": native
+        ),
+        case!(
+            an_older_handle_of_a_resumed_writer_is_powerless,
+            "`Claim::Resume` makes the handle that the token comes from powerless, too.",
+            needs "a native fence": native
+        ),
+        case!(
+            a_token_of_another_store_s_writer_opens_nothing,
+            "`Claim::Resume` with a token that this channel never gave is refused, and creates no channel.",
             needs "a fence": any
         ),
     ]
@@ -201,5 +218,120 @@ async fn a_stale_token_is_fenced_and_disturbs_nobody(context: Context) -> Outcom
         &stored,
         "records of both writers",
     )?;
+    Ok(opener.close().await?)
+}
+
+async fn appends_of_an_older_writer_never_land_behind_the_newer_one_s_first_record(
+    context: Context,
+) -> Outcome {
+    const POWERLESS: &[ErrorKind] = &[
+        ErrorKind::Fenced,
+        ErrorKind::NotWritten,
+        ErrorKind::OutcomeUnknown,
+    ];
+    let openers = [context.opener().await?, context.opener().await?];
+    let journal = Journal::new(&context)?;
+    let mut before = 0;
+    for _ in 0..5 {
+        let older = Arc::new(journal.open(&openers[0]).await?);
+        before += 1;
+        let calls: Vec<_> = (0..10).map(|_| older.call()).collect();
+        let wal = openers[1].open(&journal.name, Claim::TakeOver).await?;
+        let late: Vec<_> = (0..3).map(|_| older.call()).collect();
+        let newer = journal.claim_by(wal);
+        let barrier = newer.append_barrier().await?;
+        let mut landed: Vec<_> = read(&*newer.wal, Start::Earliest, barrier.id)
+            .await?
+            .split_off(before);
+        landed.pop();
+        let records: Vec<_> = calls.iter().map(|it| it.0.clone()).collect();
+        for (at, (_, appending)) in calls.into_iter().enumerate() {
+            match appending.await {
+                Ok(ids) => ensure!(
+                    landed.get(at).map(|it| it.id) == Some(ids.as_slice()[0]),
+                    "append {at} is acknowledged, and does not lie before the newer writer's first record"
+                ),
+                Err(error) => drop(refused::<()>(
+                    Err(error),
+                    POWERLESS,
+                    "an append on its way",
+                )?),
+            }
+        }
+        for (_, appending) in late {
+            refused(
+                appending.await,
+                POWERLESS,
+                "an append of after the other open",
+            )?;
+        }
+        let there: Vec<_> = landed.iter().map(|it| it.record.clone()).collect();
+        same(
+            &there,
+            &records[..there.len().min(records.len())],
+            "records that landed before the newer writer's first",
+        )?;
+        let last = newer.append(2).await?.remove(1).id;
+        let all = read(&*newer.wal, Start::At(barrier.id), last).await?;
+        ensure!(
+            all.len() == 3,
+            "{} records lie behind the newer writer's first, and it wrote 2",
+            all.len() - 1
+        );
+        before += landed.len() + 3;
+        newer.wal.close().await?;
+    }
+    openers[0].close().await?;
+    Ok(openers[1].close().await?)
+}
+
+async fn an_older_handle_of_a_resumed_writer_is_powerless(context: Context) -> Outcome {
+    let opener = context.opener().await?;
+    let journal = Journal::new(&context)?;
+    let first = journal.open(&opener).await?;
+    first.append(2).await?;
+    let late = first.record();
+    let claim = Claim::Resume(first.wal.fence_token());
+    let second = journal
+        .own(opener.open(&journal.name, claim).await?)
+        .await?;
+    for _ in 0..2 {
+        refused(
+            first.wal.append(walx_impls::Batch::One(late.clone())).await,
+            &[ErrorKind::Fenced, ErrorKind::NotWritten],
+            "an append of the handle that was resumed",
+        )?;
+    }
+    let last = second.append_record(second.take_over(late)).await?.id;
+    same(
+        &read(&*second.wal, Start::Earliest, last).await?,
+        &journal.stored(),
+        "records of both handles",
+    )?;
+    Ok(opener.close().await?)
+}
+
+async fn a_token_of_another_store_s_writer_opens_nothing(context: Context) -> Outcome {
+    let opener = context.opener().await?;
+    let journal = Journal::new(&context)?;
+    let writer = journal.open(&opener).await?;
+    writer.append(1).await?;
+    let strange = FenceToken::new("a token that nobody gave");
+    let missing = context.channel("missing")?;
+    let kinds = [
+        ErrorKind::Fenced,
+        ErrorKind::NotFound,
+        ErrorKind::Conflict,
+        ErrorKind::InvalidInput,
+    ];
+    for channel in [&journal.name, &missing] {
+        let open = opener.open(channel, Claim::Resume(strange.clone())).await;
+        refused(open, &kinds, "Resume with a strange token")?;
+    }
+    ensure!(
+        !opener.list().await?.contains(&missing),
+        "Resume of a missing channel made it"
+    );
+    writer.append(1).await?;
     Ok(opener.close().await?)
 }

@@ -12,7 +12,7 @@ use crate::reading::read;
 use crate::{Case, Context, Outcome};
 
 /// Larger limits are not put to the test: the record would have to be in memory several times.
-const MOST_TESTED: usize = 64 << 20;
+pub(super) const MOST_TESTED: usize = 64 << 20;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -30,15 +30,16 @@ pub(super) fn cases() -> Vec<Case> {
             every_field_of_the_header_comes_back,
             "Records of all kinds come back with all their fields."
         ),
-        case!(the_largest_record_fits, "A record just below the limit that the capability names is stored.",
-            needs "a limit of at most 64 MiB": |it| it.max_record_bytes <= MOST_TESTED),
         case!(a_record_above_the_limit_is_too_large, "It is refused, nothing of it is stored, and the log goes on.",
             needs "a limit of at most 64 MiB": |it| it.max_record_bytes <= MOST_TESTED),
     ]
 }
 
 /// Appends the records, and reads them with a store that was opened anew.
-async fn come_back(context: &Context, make: impl FnOnce(&Writer) -> Vec<Record>) -> Outcome {
+pub(super) async fn come_back(
+    context: &Context,
+    make: impl FnOnce(&Writer) -> Vec<Record>,
+) -> Outcome {
     let journal = Journal::new(context)?;
     let opener = context.opener().await?;
     let writer = journal.open(&opener).await?;
@@ -131,17 +132,6 @@ async fn every_field_of_the_header_comes_back(context: Context) -> Outcome {
         empty_key.header.idempotency_key = Some(Bytes::new());
         records.push(empty_key);
         records
-    })
-    .await
-}
-
-async fn the_largest_record_fits(context: Context) -> Outcome {
-    // What the adaptor leaves for the header and the frames of properties, and some more.
-    let payload = context.capability().max_record_bytes.saturating_sub(1024);
-    come_back(&context, |writer| {
-        let mut large = writer.record();
-        large.payload = vec![0xa5; payload].into();
-        vec![large, writer.record()]
     })
     .await
 }

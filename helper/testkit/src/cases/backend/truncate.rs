@@ -9,7 +9,7 @@ use crate::reading::{Reading, read};
 use crate::{Case, Context, Failure, Outcome};
 
 /// Whether the earliest record moves at once.
-fn at_once(capability: &Capability) -> bool {
+pub(super) fn at_once(capability: &Capability) -> bool {
     matches!(
         capability.truncation,
         Truncation::Exact | Truncation::BySegment

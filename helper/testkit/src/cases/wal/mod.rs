@@ -2,13 +2,17 @@
 
 mod append;
 mod bed;
+mod cancel;
 mod close;
+mod concurrency;
 mod fault;
+mod gaps;
 mod maintenance;
 mod order;
 mod owner;
-mod position;
+mod positions;
 mod read_only;
+mod reopen;
 mod scan;
 mod tail;
 mod truncate;
@@ -20,11 +24,15 @@ pub(super) fn cases() -> Vec<Case> {
         owner::cases(),
         append::cases(),
         order::cases(),
-        position::cases(),
+        positions::cases(),
         scan::cases(),
         tail::cases(),
+        gaps::cases(),
         read_only::cases(),
         truncate::cases(),
+        reopen::cases(),
+        cancel::cases(),
+        concurrency::cases(),
         close::cases(),
         fault::cases(),
         maintenance::cases(),

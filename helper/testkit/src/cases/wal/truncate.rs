@@ -12,7 +12,7 @@ use crate::log::{Sent, append, entries, messages, new_log, same_channel, sent};
 use crate::{Case, Context, Failure, Outcome};
 
 /// Whether the earliest record moves at once.
-fn at_once(capability: &Capability) -> bool {
+pub(super) fn at_once(capability: &Capability) -> bool {
     matches!(
         capability.truncation,
         Truncation::Exact | Truncation::BySegment
