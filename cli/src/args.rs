@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use walx::{ChannelName, Position};
 
 use crate::{
-    completion, copy, demo, describe, diff, doctor, exit, ls, metrics, repair, tail, truncate,
-    verify,
+    completion, conformance, copy, demo, describe, diff, doctor, exit, ls, metrics, repair, tail,
+    truncate, verify,
 };
 
 /// One write-ahead log over any message system.
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Repair(repair::Args),
     /// Check what a store needs to work
     Doctor(doctor::Args),
+    /// Put a store to the test of all that walx promises
+    Conformance(conformance::Args),
     /// Kill writers for a while and prove that nothing is lost
     Demo(DemoArgs),
     /// Print what a shell needs to complete walx

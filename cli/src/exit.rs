@@ -20,6 +20,11 @@ pub(crate) enum Code {
     Unsupported = 8,
     Damage = 9,
     Configuration = 10,
+    #[cfg_attr(
+        not(any(feature = "conformance", test)),
+        expect(dead_code, reason = "only the suite ends with it")
+    )]
+    Broken = 11,
     Interrupted = 130,
     ClosedPipe = 141,
     Terminated = 143,
@@ -28,8 +33,8 @@ pub(crate) enum Code {
 /// What `--help` says of them.
 pub(crate) const HELP: &str = "\
 Exit codes: 0 ok, 1 unexpected, 2 usage or bad input, 3 not found, 4 conflict
-or fenced, 5 timeout, 7 differ, 8 unsupported by the store, 9 damage found, 10
-store configuration, 130 Ctrl-C, 141 reader of stdout gone, 143 SIGTERM.";
+or fenced, 5 timeout, 7 differ, 8 unsupported, 9 damage found, 10 store
+configuration, 11 promise broken, 130 Ctrl-C, 141 stdout closed, 143 SIGTERM.";
 
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
@@ -134,6 +139,7 @@ mod tests {
             Unsupported,
             Damage,
             Configuration,
+            Broken,
             Interrupted,
             ClosedPipe,
             Terminated,

@@ -3,12 +3,16 @@
 mod append;
 mod args;
 mod completion;
+mod conformance;
 mod copy;
 mod demo;
 mod describe;
 mod diff;
 mod doctor;
 mod exit;
+#[cfg(test)]
+#[path = "../../helper/fuzz/inputs.rs"]
+mod inputs;
 mod json;
 mod log;
 mod ls;
@@ -33,7 +37,7 @@ use exit::{Code, Failure};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log::install();
+    log::install(&cli.command);
     match run(cli) {
         Ok(code) => code.into(),
         Err(failure) => {
@@ -66,6 +70,7 @@ fn run(cli: Cli) -> Result<Code, Failure> {
             Command::Repair(args) => repair::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Completion(args) => completion::run(args).await,
+            Command::Conformance(args) => conformance::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::DemoWriter(args) => demo::writer::run(args).await,
         }

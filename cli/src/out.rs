@@ -24,6 +24,15 @@ impl Out {
         })
     }
 
+    /// Into something else than standard output.
+    #[cfg(test)]
+    pub(crate) fn to(writer: std::io::PipeWriter) -> Self {
+        Self {
+            sink: Sink::new(writer).unwrap(),
+            gone: false,
+        }
+    }
+
     /// Whether nobody reads any more.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone
@@ -95,10 +104,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_flushed_is_seen_before_the_end() {
         let (mut reader, writer) = std::io::pipe().unwrap();
-        let mut out = Out {
-            sink: Sink::new(writer).unwrap(),
-            gone: false,
-        };
+        let mut out = Out::to(writer);
         out.line("first").await.unwrap();
         out.flush().await.unwrap();
         let mut line = [0; 6];

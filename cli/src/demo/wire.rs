@@ -69,6 +69,11 @@ impl Event {
     }
 }
 
+/// What must hold of every line. Compiled for tests and for fuzzing only.
+#[cfg(any(test, fuzzing))]
+#[path = "wire/fuzz.rs"]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -81,7 +81,7 @@ impl<'a> Line<'a> {
 }
 
 /// The name of a variant in words of small letters: `BySegment` is `by-segment`.
-fn word(variant: impl std::fmt::Debug) -> String {
+pub(crate) fn word(variant: impl std::fmt::Debug) -> String {
     let mut word = String::new();
     for c in format!("{variant:?}").chars() {
         if c.is_ascii_uppercase() && !word.is_empty() {

@@ -12,6 +12,8 @@ use crate::store;
 use crate::text::{self, or_dash, size};
 
 pub(crate) use json::Line;
+#[cfg(feature = "conformance")]
+pub(crate) use json::word;
 pub(crate) use state::State;
 
 #[derive(clap::Args, Debug)]

@@ -34,6 +34,11 @@ fn number(text: &str) -> Result<u64, String> {
         .map_err(|error| format!("{text:?} is no number: {error}"))
 }
 
+/// What must hold of every text. Compiled for tests and for fuzzing only.
+#[cfg(any(test, fuzzing))]
+#[path = "position/fuzz.rs"]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};

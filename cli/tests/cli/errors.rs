@@ -134,3 +134,13 @@ fn a_demo_without_lines_is_refused() {
     assert_eq!((code, text.as_str()), (2, "walx: the input has no lines"));
     assert_eq!(error(&["demo", "--input", "/does/not/exist"]).0, 3);
 }
+
+#[cfg(not(feature = "conformance"))]
+#[test]
+fn a_build_without_the_suite_says_how_to_get_it() {
+    for arguments in [&["conformance", "memory:"][..], &["conformance", "--list"]] {
+        let (code, text) = error(arguments);
+        assert_eq!(code, 8);
+        assert!(text.contains("--features conformance"), "{text}");
+    }
+}

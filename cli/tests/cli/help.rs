@@ -44,6 +44,7 @@ fn help_of_the_operators_commands_is_as_documented() {
         "diff",
         "repair",
         "doctor",
+        "conformance",
         "completion",
     ] {
         golden(&format!("{name}.txt"), &[name, "--help"]);

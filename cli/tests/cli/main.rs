@@ -3,6 +3,8 @@
 
 mod append;
 mod completion;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod copy;
 mod crash;
 mod damage;

@@ -68,11 +68,7 @@ fn printed(message: &Message, (payload, text): Field) -> String {
 }
 
 #[cfg(test)]
-#[path = "../../../../helper/fuzz/inputs.rs"]
-mod inputs;
-
-#[cfg(test)]
 #[test]
 fn kept_and_changed_lines_keep_the_promises() {
-    inputs::check("append_json", line, 1_000);
+    crate::inputs::check("append_json", line, 1_000);
 }
