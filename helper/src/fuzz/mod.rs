@@ -15,7 +15,7 @@ use std::fmt::Debug;
 use walx_core::{Error, ErrorKind, Result};
 
 pub use config::config;
-pub use place::{id, token};
+pub use place::{id, name, token};
 pub use record::{header, record};
 pub use uri::uri;
 

@@ -1,7 +1,9 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
-use walx_core::{Error, ErrorKind, MessageId, ResumeToken};
+use walx_core::{
+    BackendName, ChannelName, Error, ErrorKind, MessageId, OpenOption, ResumeToken, VirtualChannel,
+};
 
 use super::{back, taken, text};
 
@@ -19,6 +21,34 @@ pub fn id(bytes: &[u8]) -> bool {
 /// The text of a resume token.
 pub fn token(bytes: &[u8]) -> bool {
     comes_back::<ResumeToken>(bytes, "is no resume token").is_some()
+}
+
+/// The name of a channel, a virtual channel or a backend: whatever of them the text is. Channels' and backends' names
+/// are safe wherever names stand: in paths, in topics, in URIs.
+pub fn name(bytes: &[u8]) -> bool {
+    let Some(text) = text(bytes) else {
+        return false;
+    };
+    let input = &[ErrorKind::InvalidInput];
+    let channel = comes_back::<ChannelName>(bytes, "is no channel name");
+    let option = taken(OpenOption::try_from(text), input, "is no channel name");
+    assert_eq!(option.map(|it| it.channel), channel);
+    let backend = taken(BackendName::new(text), input, "is no backend name");
+    for name in [
+        channel.as_ref().map(ChannelName::as_str),
+        backend.as_ref().map(|it| it.as_str()),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        assert_eq!(name, text);
+        let safe = |it: u8| it.is_ascii_alphanumeric() || b"._-".contains(&it);
+        assert!(name.bytes().all(safe) && !name.starts_with('.'), "{name:?}");
+        assert!((1..=ChannelName::MAX_BYTES).contains(&name.len()));
+    }
+    let stream = taken(VirtualChannel::new(text), input, "a virtual channel's name");
+    assert!(stream.iter().all(|it| it.as_str() == text));
+    channel.is_some() || backend.is_some()
 }
 
 fn comes_back<T>(bytes: &[u8], says: &str) -> Option<T>

@@ -31,6 +31,11 @@ fn kept_and_changed_ids_keep_the_promises() {
 }
 
 #[test]
+fn kept_and_changed_names_keep_the_promises() {
+    check("name", name, 4_000);
+}
+
+#[test]
 fn kept_and_changed_tokens_keep_the_promises() {
     check("token", token, 4_000);
 }
