@@ -188,7 +188,13 @@ impl WalAdaptor {
                 self.writer.cache.truncate(id);
                 Ok(())
             }
-            None => Ok(()),
+            None => {
+                // Perhaps another process truncated all before, of which this one's cache does not know.
+                if let Some(numbered) = numbered {
+                    self.writer.cache.truncate_before(numbered);
+                }
+                Ok(())
+            }
         }
     }
 

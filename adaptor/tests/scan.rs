@@ -289,6 +289,18 @@ async fn a_batch_that_is_not_awaited_loses_nothing() {
     }
 }
 
+#[tokio::test]
+async fn an_owner_that_truncates_what_another_process_truncated_delivers_it_no_more() {
+    let rig = Rig::new();
+    let (wal, places) = filled(&rig, 2, CacheOption::default()).await;
+    let other = rig.other_opener();
+    other.truncate(&rig.channel, places[0].id).await.unwrap();
+    wal.truncate(places[1].id).await.unwrap();
+    let option = ScanOption::earliest().on_lost(LostPolicy::Gap);
+    let all = scan_all(wal.as_ref(), option).await;
+    assert_eq!(texts(&all), ["1"]);
+}
+
 /// The scan begins in the cache, before anything is there.
 #[tokio::test]
 async fn a_start_that_is_truncated_before_it_is_read_is_told() {

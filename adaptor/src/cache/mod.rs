@@ -135,6 +135,21 @@ impl Cache {
         evicted.count();
     }
 
+    /// What lies before `id` is gone already: somebody else truncated it.
+    pub(crate) fn truncate_before(&self, id: MessageId) {
+        let state = lock(&self.state);
+        let records = state
+            .blocks
+            .iter()
+            .rev()
+            .flat_map(|it| it.records.iter().rev());
+        let before = records.map(|it| it.id).find(|it| *it < id);
+        drop(state);
+        if let Some(before) = before {
+            self.truncate(before);
+        }
+    }
+
     /// Forgets everything: what comes next is not known to carry on. Scanners go back to the backend.
     pub(crate) fn reset(&self) {
         let mut state = lock(&self.state);

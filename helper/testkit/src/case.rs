@@ -1,6 +1,6 @@
 use std::fmt;
 
-use walx_core::{BoxFuture, Capability, Error, ErrorKind, Result};
+use walx_core::{BoxFuture, Capability, Error, ErrorKind, Fence, Result};
 
 use crate::Context;
 use crate::faults::{Fault, Plan};
@@ -83,6 +83,10 @@ impl Case {
 
     /// Why a backend of this capability can't be held to it; `None` where it can.
     pub fn excused(&self, capability: &Capability) -> Option<&'static str> {
+        // Without one the adaptor opens no owner.
+        if self.is_of_wals() && capability.fence == Fence::None {
+            return Some("a fence");
+        }
         self.needs
             .filter(|need| !(need.met_by)(capability))
             .map(|need| need.what)

@@ -1,15 +1,18 @@
 //! The backend level's reference: a writer that numbers records as the adaptor does, and remembers what it was told.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use walx_core::{
-    ChannelName, Header, Kind, Lsn, MessageId, Owner, Record, Result, Seq, Term, Tick,
+    ChannelName, ErrorKind, Header, Kind, Lsn, MessageId, Owner, Record, Result, Seq, Term, Tick,
 };
 use walx_impls::{Appending, Batch, Claim, OpenerImpls, StoredRecord, WalImpls};
+use walx_utility::clock;
 use walx_utility::sync::lock;
 
 use crate::case::ensure;
-use crate::{Context, Outcome};
+use crate::reading::PATIENCE;
+use crate::{Context, Failure, Outcome};
 
 /// What one channel must hold.
 pub(crate) struct Journal {
@@ -54,18 +57,44 @@ impl Journal {
         self.own(wal).await
     }
 
+    /// The same, as soon as one that was dropped, or an open that was given up, lets go of the channel: where the fence is
+    /// a lock, what it had begun comes to its end first, and nobody waits for a drop.
+    pub(crate) async fn open_once_free(
+        self: &Arc<Self>,
+        opener: &Arc<dyn OpenerImpls>,
+    ) -> Outcome<Writer> {
+        self.claim_once_free(opener).await?.begin().await
+    }
+
     /// Appends the Barrier of a new owner.
     pub(crate) async fn own(self: &Arc<Self>, wal: Arc<dyn WalImpls>) -> Outcome<Writer> {
-        let writer = self.claim_by(wal);
-        let barrier = writer.append_barrier().await?;
-        self.put_down(vec![barrier]);
-        Ok(writer)
+        self.claim_by(wal).begin().await
     }
 
     /// Opens the channel as a new owner, who has still to append its Barrier.
     pub(crate) async fn claim(self: &Arc<Self>, opener: &Arc<dyn OpenerImpls>) -> Outcome<Writer> {
         let wal = opener.open(&self.name, Claim::TakeOver).await?;
         Ok(self.claim_by(wal))
+    }
+
+    /// The same, as soon as one that was dropped lets go of the channel.
+    pub(crate) async fn claim_once_free(
+        self: &Arc<Self>,
+        opener: &Arc<dyn OpenerImpls>,
+    ) -> Outcome<Writer> {
+        let open = async {
+            loop {
+                match opener.open(&self.name, Claim::TakeOver).await {
+                    Err(error) if error.kind() == ErrorKind::Conflict => {
+                        clock::sleep(Duration::from_millis(2)).await;
+                    }
+                    answer => break answer,
+                }
+            }
+        };
+        let opened = clock::timeout(PATIENCE, open).await;
+        let kept = |_| Failure::new("whoever was dropped keeps the channel");
+        Ok(self.claim_by(opened.map_err(kept)??))
     }
 
     /// The new owner that has this handle, and has still to append its Barrier.
@@ -114,6 +143,13 @@ impl State {
 }
 
 impl Writer {
+    /// Appends the owner's Barrier, and puts it down.
+    async fn begin(self) -> Outcome<Self> {
+        let barrier = self.append_barrier().await?;
+        self.journal.put_down(vec![barrier]);
+        Ok(self)
+    }
+
     /// Appends the owner's Barrier, and leaves it to the caller to put it down.
     pub(crate) async fn append_barrier(&self) -> Outcome<StoredRecord> {
         let tick = lock(&self.journal.state).tick();

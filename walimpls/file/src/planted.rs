@@ -31,8 +31,6 @@ pub(crate) enum Bug {
     TrustsTheNames,
     /// Recovery seals a segment before the header of the next one is surely synced.
     TrustsTheHeader,
-    /// Recovery acts on a manifest that may not be synced.
-    TrustsTheManifest,
     /// Recovery takes what it reads for synced.
     TrustsTheCache,
     /// What `ACKED` says of appends before the machine ended counts as if they had been synced.
@@ -58,7 +56,6 @@ impl Bug {
         Self::KeepsTheTail,
         Self::TrustsTheNames,
         Self::TrustsTheHeader,
-        Self::TrustsTheManifest,
         Self::TrustsTheCache,
         Self::ForgetsTheBoot,
         Self::SaysTooMuch,

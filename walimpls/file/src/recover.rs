@@ -53,9 +53,7 @@ pub(crate) fn recover(
         disk.sync_dir(dir)
             .map_err(|error| fault::refused("syncing the directory", dir, error))?;
     }
-    if let Some(survey) = found.as_ref().filter(|it| it.manifest.generation() > 0)
-        && !planted::is(Bug::TrustsTheManifest)
-    {
+    if let Some(survey) = found.as_ref().filter(|it| it.manifest.generation() > 0) {
         survey.manifest.keep_on(dir, disk)?;
     }
     match found {
@@ -96,6 +94,14 @@ fn create(
             return Err(manifest::lost(dir));
         }
         remove(dir, disk, number)?;
+    }
+    if manifest.generation() == 0 {
+        // What a killed process began may be in memory only, and files that are large enough are taken as they are.
+        for name in manifest::NAMES {
+            let path = dir.join(name);
+            disk.remove_any(&path)
+                .map_err(|error| fault::refused("removing an empty manifest", &path, error))?;
+        }
     }
     manifest.reserve(dir, disk)?;
     if planted::is(Bug::NamesEarly) {

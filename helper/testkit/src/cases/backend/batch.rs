@@ -97,7 +97,7 @@ async fn a_batch_that_was_cut_short_is_whole_or_not_there(context: Context) -> O
             .map(|records| writer.wal.append(Batch::Many(records.clone())))
             .collect();
         drop((calls, writer));
-        let next = journal.claim(&opener).await?;
+        let next = journal.claim_once_free(&opener).await?;
         let barrier = next.append_barrier().await?;
         let all = read(&*next.wal, Start::Earliest, barrier.id).await?;
         let there: Vec<_> = all[before + 1..all.len() - 1]

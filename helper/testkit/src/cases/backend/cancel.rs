@@ -98,33 +98,12 @@ fn give_up<T>(call: impl Future<Output = T>, polls: usize) -> Option<T> {
     )
 }
 
-/// The next writer, as soon as an open that was given up has let go: where the fence is a lock, what it had begun comes
-/// to its end first.
-async fn open_once_free(
-    opener: &Arc<dyn OpenerImpls>,
-    journal: &Journal,
-) -> Outcome<Arc<dyn WalImpls>> {
-    let open = async {
-        loop {
-            match opener.open(&journal.name, Claim::TakeOver).await {
-                Err(error) if error.kind() == ErrorKind::Conflict => {
-                    clock::sleep(Duration::from_millis(2)).await;
-                }
-                answer => break answer,
-            }
-        }
-    };
-    let opened = clock::timeout(PATIENCE, open).await;
-    Ok(opened.map_err(|_| Failure::new("an open that was given up keeps the channel"))??)
-}
-
 async fn a_dropped_open_leaves_nothing_open(context: Context) -> Outcome {
     let opener = context.opener().await?;
     let journal = Journal::new(&context)?;
     let mut stored = Vec::new();
     for polls in 0..4 {
-        let wal = open_once_free(&opener, &journal).await?;
-        let writer = journal.own(wal).await?;
+        let writer = journal.open_once_free(&opener).await?;
         stored.extend(writer.append(2).await?);
         writer.wal.close().await?;
         drop(writer);
@@ -174,8 +153,10 @@ async fn a_wait_that_is_given_up_takes_no_record_with_it(context: Context) -> Ou
     let mut reading = Reading::start(&*writer.wal, Start::Earliest).await?;
     let mut seen = Vec::new();
     for _ in 0..20 {
-        // Polled once, with a waker that nobody listens to.
-        seen.extend(reading.next().now_or_never().transpose()?);
+        // Until it waits, with a waker that nobody listens to.
+        while let Some(record) = reading.next().now_or_never().transpose()? {
+            seen.push(record);
+        }
         writer.append(1).await?;
     }
     let last = journal

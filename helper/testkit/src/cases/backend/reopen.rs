@@ -78,7 +78,7 @@ async fn what_was_acknowledged_survives_a_writer_that_is_dropped_in_full_flight(
     }
     drop(writer);
     let known = journal.stored();
-    let next = journal.claim(&opener).await?;
+    let next = journal.claim_once_free(&opener).await?;
     let barrier = next.append_barrier().await?;
     let mut all = read(&*next.wal, Start::Earliest, barrier.id).await?;
     ensure!(

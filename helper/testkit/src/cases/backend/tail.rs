@@ -175,7 +175,7 @@ async fn what_was_delivered_is_there_for_ever(context: Context) -> Outcome {
             seen.push(reading.next().await?);
         }
         drop((calls, writer));
-        let next = journal.claim(&opener).await?;
+        let next = journal.claim_once_free(&opener).await?;
         let barrier = next.append_barrier().await?;
         let all = read(&*next.wal, Start::Earliest, barrier.id).await?;
         same(

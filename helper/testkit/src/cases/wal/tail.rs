@@ -139,14 +139,11 @@ async fn giving_up_a_wait_loses_nothing(context: Context) -> Outcome {
         let mut scanner = opened.scan(ScanOption::latest()).await?;
         let (mut sent, mut seen) = (Vec::new(), Vec::new());
         for _ in 0..20 {
-            let early = scanner.next_batch(10).now_or_never().transpose()?;
-            seen.extend(
-                early
-                    .iter()
-                    .flatten()
-                    .map(crate::log::sent)
-                    .collect::<Outcome<Vec<_>>>()?,
-            );
+            // Until it waits.
+            while let Some(early) = scanner.next_batch(10).now_or_never().transpose()? {
+                let early = early.iter().map(crate::log::sent);
+                seen.extend(early.collect::<Outcome<Vec<_>>>()?);
+            }
             sent.extend(append(&*wal, 1).await?);
         }
         let left = sent.len() - seen.len().min(sent.len());

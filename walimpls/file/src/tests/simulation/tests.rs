@@ -67,8 +67,8 @@ fn what_was_acknowledged_survives_the_loss_of_power() {
 
 /// A process that is killed anywhere, and one that loses power anywhere in its recovery: seeds and operations of both.
 fn pairs() -> impl Iterator<Item = (u64, u64, u64)> {
-    let kills = |seed| (0..48).map(move |killed| (seed, killed));
-    let seeds = (0..3).flat_map(kills);
+    let kills = |seed| (16..56).map(move |killed| (seed, killed));
+    let seeds = (3..5).flat_map(kills);
     seeds.flat_map(|(seed, killed)| (0..9).map(move |lost| (seed, killed, lost)))
 }
 
@@ -107,13 +107,11 @@ const SEEDS: u64 = 1_000;
 #[test]
 fn every_planted_bug_is_found() {
     let found = |bug| match bug {
-        // Only a crash right behind another one shows these.
-        Bug::TrustsTheHeader | Bug::TrustsTheManifest => {
-            pairs().find_map(|(seed, killed, lost)| {
-                let run = || run_pair(seed, Some(bug), killed, lost);
-                Some((seed, judged(run).err()?))
-            })
-        }
+        // Only a crash right behind another one shows it.
+        Bug::TrustsTheHeader => pairs().find_map(|(seed, killed, lost)| {
+            let run = || run_pair(seed, Some(bug), killed, lost);
+            Some((seed, judged(run).err()?))
+        }),
         _ => (0..SEEDS).find_map(|seed| Some((seed, judged(|| run(seed, Some(bug))).err()?))),
     };
     std::thread::scope(|scope| {
