@@ -3,8 +3,6 @@
 use walx_core::{Bytes, Header, MessageId, Owner, Properties, Record, Result, Seq, Tick};
 use walx_impls::{Batch, Kind, WalImpls};
 
-use crate::look::Look;
-
 /// Who owns the channel from here on: host and process.
 pub(crate) const WHO: &str = "who";
 /// The owner before; absent on the first one.
@@ -16,21 +14,21 @@ pub(crate) async fn append_barrier(
     backend: &dyn WalImpls,
     owner: Owner,
     tick: Tick,
-    looked: &Look,
+    previous: Option<Owner>,
     next_seq: Seq,
 ) -> Result<MessageId> {
     let barrier = Record {
-        properties: introduce(looked, next_seq),
+        properties: introduce(previous, next_seq),
         ..Record::marker(Header::new(Kind::Barrier, owner, tick))
     };
     Ok(backend.append(Batch::One(barrier)).await?.as_slice()[0])
 }
 
 /// What a Barrier says: who, where, the owner before, and how far the numbers had come.
-fn introduce(looked: &Look, next_seq: Seq) -> Properties {
+fn introduce(previous: Option<Owner>, next_seq: Seq) -> Properties {
     let mut properties = Properties::default();
     properties.push(WHO, this_process());
-    if let Some((owner, _)) = looked.owner {
+    if let Some(owner) = previous {
         properties.push(PREVIOUS, owner.to_string());
     }
     properties.push(NEXT_SEQ, Bytes::from(next_seq.to_string()));

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | open | `opener`, `open`, `look`, `settle`, `barrier` |
 //! | append | `wal`, `append`, `append/admit`, `append/order`, `append/commit`, `append/slot` |
+//! | recovery | `append/recover`, `append/reopen`, `current` |
 //! | scan | `scanner/start`, `scanner/confirmed`, `scanner/read`, `scanner/check`, `scanner/deliver`; `cache`; `feed`, `fetch` for readers |
 //! | close | `handle`, `wal`, `close`, `opener` |
 //! | what is told | `interceptor`, `append/slow`, `gauge`, `watch` |
@@ -17,6 +18,7 @@ mod append;
 mod barrier;
 mod cache;
 mod close;
+mod current;
 mod describe;
 mod doctor;
 mod feed;

@@ -12,6 +12,7 @@ use walx_utility::clock::{self};
 use crate::append::{Numbering, Settled, Writer};
 use crate::barrier::append_barrier;
 use crate::cache::Cache;
+use crate::current::Current;
 use crate::gauge::Presence;
 use crate::look::{Look, TRIES, for_each_until, look};
 use crate::patience::patiently;
@@ -21,7 +22,7 @@ use crate::settle::{refused, settle};
 /// An owner's wal, whose writing half runs.
 pub(crate) struct Opened {
     pub(crate) writer: Arc<Writer>,
-    pub(crate) backend: Arc<dyn WalImpls>,
+    pub(crate) backend: Arc<Current>,
     pub(crate) presence: Presence,
 }
 
@@ -29,7 +30,7 @@ pub(crate) struct Opened {
 ///
 /// Whatever was opened is closed again where a step fails; dropped half-way, the backend's handle frees itself.
 pub(crate) async fn open(
-    opener: &dyn OpenerImpls,
+    opener: &Arc<dyn OpenerImpls>,
     backend_name: BackendName,
     option: &OpenOption,
 ) -> Result<Opened> {
@@ -54,7 +55,7 @@ pub(crate) async fn open(
     }
     let backend = opener.open(&option.channel, Claim::TakeOver).await?;
     match own(Arc::clone(&backend), capability, option).await {
-        Ok(owned) => Ok(owned.start(backend_name, capability, option)),
+        Ok(owned) => Ok(owned.start(Arc::clone(opener), backend_name, option)),
         Err(error) => {
             // The error that is told is the first one.
             let _ = backend.close().await;
@@ -96,7 +97,8 @@ async fn own(
         .and_then(|header| header.seq)
         .map_or(Seq::ZERO, Seq::next);
     let tick = now.max(floor.next());
-    let barrier = append_barrier(backend.as_ref(), owner, tick, &looked, next_seq).await?;
+    let previous = looked.owner.map(|(owner, _)| owner);
+    let barrier = append_barrier(backend.as_ref(), owner, tick, previous, next_seq).await?;
 
     let mut end = read_through(backend.as_ref(), &looked, tick, barrier).await?;
     if end.lost > 0 {
@@ -118,7 +120,7 @@ async fn own(
     if least > owner.term && !planted::is(Bug::IgnoresALateOwner) {
         owner = Owner::new(least);
         let (tick, seq) = (end.numbering.tick.next(), end.numbering.seq);
-        append_barrier(backend.as_ref(), owner, tick, &looked, seq).await?;
+        append_barrier(backend.as_ref(), owner, tick, previous, seq).await?;
         end.numbering.tick = tick;
     }
     Ok(Owned {
@@ -242,7 +244,7 @@ fn missing(last: Option<MessageId>, here: MessageId) -> u64 {
 }
 
 impl Owned {
-    fn start(self, name: BackendName, capability: Capability, option: &OpenOption) -> Opened {
+    fn start(self, opener: Arc<dyn OpenerImpls>, name: BackendName, option: &OpenOption) -> Opened {
         let Numbering { seq, lsn, tick } = self.end.numbering;
         let newest = self.end.newest;
         let tail = Tail::new(lsn, newest.as_ref().map(|it| it.id), tick);
@@ -256,15 +258,19 @@ impl Owned {
         let cache = Cache::new(&channel, option.cache, Some(first), tail);
         cache.publish(seed.into_iter().collect(), clock::now());
         cache.set_before(self.end.before);
+        let backend = Current::new(Arc::clone(&self.backend));
         let settled = Settled {
             owner: self.owner,
             numbering: self.end.numbering,
-            max_record_bytes: capability.max_record_bytes,
+            newest: tail.id,
+            opener,
+            backend: self.backend,
+            current: Arc::clone(&backend),
         };
         let presence = Presence::new(&channel, Some(self.owner), name);
-        let (backend, span) = (Arc::clone(&self.backend), presence.span.clone());
+        let span = presence.span.clone();
         Opened {
-            writer: Writer::start(settled, self.backend, cache, option, span),
+            writer: Writer::start(settled, cache, option, span),
             backend,
             presence,
         }

@@ -115,7 +115,7 @@ impl OpenerAdaptor {
         let named = |error: Error| error.with_operation("open").with_channel(&option.channel);
         let _inside = self.enter().map_err(named)?;
         check(&option).map_err(named)?;
-        let opening = open::open(self.inner.as_ref(), self.backend, &option);
+        let opening = open::open(&self.inner, self.backend, &option);
         let opened = self.until_closing(opening).await.map_err(named)?;
         let wal = WalAdaptor::new(opened, &option, self.this()?);
         let kept: Weak<dyn Child> = Arc::downgrade(&wal) as _;

@@ -42,6 +42,9 @@ bugs! {
     ResumesTwice: "A scan with a resume token delivers the token's message again.";
     CountsEndedScans: "A scan that has ended is still counted as one.";
     DrivesForEver: "What drives the commits of a wal that was dropped goes on for ever.";
+    WritesAgainBlindly: "A recovery writes everything again, without a look at what landed.";
+    TurnsTheOrder: "A recovery writes again in another order.";
+    TakesBack: "A recovery takes the channel from whoever has it.";
 }
 
 #[cfg(feature = "planted")]

@@ -10,11 +10,12 @@ use walx_core::{
     Message, MessageId, OpenOption, Owner, Permit, Refused, Result, RoWal, ScanOption, Scanner,
     ScannerInfo, Tail, Wal,
 };
-use walx_impls::{RoWalImpls, WalImpls};
+use walx_impls::RoWalImpls;
 use walx_utility::{clock, metric};
 
 use crate::append::Writer;
 use crate::close::Child;
+use crate::current::Current;
 use crate::handle::Handle;
 use crate::interceptor::outcome;
 use crate::look::look;
@@ -27,7 +28,7 @@ use crate::scanner::Log;
 /// A user's wal over a backend's.
 pub(crate) struct WalAdaptor {
     writer: Arc<Writer>,
-    backend: Arc<dyn WalImpls>,
+    backend: Arc<Current>,
     handle: Arc<Handle>,
     close_timeout: Duration,
 }
@@ -165,7 +166,7 @@ impl Wal for WalAdaptor {
     }
 
     fn owner(&self) -> Owner {
-        self.writer.owner
+        self.writer.owner()
     }
 }
 
@@ -203,7 +204,7 @@ impl WalAdaptor {
     /// and say that it has truncated as far as it may.
     async fn stored_two(&self) -> Result<(Option<MessageId>, Option<MessageId>)> {
         let looked = look(self.backend.as_ref()).await?;
-        if let Some((owner, _)) = looked.owner.filter(|(it, _)| *it > self.writer.owner) {
+        if let Some((owner, _)) = looked.owner.filter(|(it, _)| *it > self.writer.owner()) {
             let text =
                 "another owner has the channel; truncate through its wal, or through the store";
             return Err(Error::new(ErrorKind::Fenced, text).with_context("owner", owner));

@@ -157,7 +157,7 @@ async fn a_batch_has_consecutive_places() {
 async fn after_a_failed_append_nothing_later_is_acknowledged_and_nothing_is_delivered_behind_the_hole()
  {
     let rig = Rig::new();
-    let wal = rig.open().await;
+    let wal = rig.open_without_recovery().await;
     wal.append(message("good")).await.unwrap();
     rig.faults().fail_next(1, ErrorKind::NotWritten);
     let failed = wal.append(message("failed"));
@@ -184,7 +184,7 @@ async fn after_a_failed_append_nothing_later_is_acknowledged_and_nothing_is_deli
 async fn an_unknown_outcome_is_told_and_nothing_is_written_again() {
     for landed in [false, true] {
         let rig = Rig::new();
-        let wal = rig.open().await;
+        let wal = rig.open_without_recovery().await;
         rig.faults().unknown_next(landed);
         assert_eq!(
             within(wal.append(message("x"))).await.unwrap_err().kind(),
@@ -341,6 +341,7 @@ async fn every_message_that_a_hook_saw_coming_it_sees_ending() {
     let option = rig
         .option()
         .with_interceptor(hook.clone())
+        .with_recovery_timeout(std::time::Duration::ZERO)
         .with_max_in_flight_bytes(1_000);
     let wal = rig.opener.open(option).await.unwrap();
     wal.append(message("a")).await.unwrap();

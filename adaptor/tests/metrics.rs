@@ -51,7 +51,7 @@ const OWNED: [(&str, &str); 2] = [CHANNEL, ("mode", "read_write")];
 fn appends_are_counted_by_outcome_with_their_bytes_and_the_time_of_each_stage() {
     recorded(|told| async move {
         let rig = Rig::new();
-        let wal = rig.open().await;
+        let wal = rig.open_without_recovery().await;
         for i in 0..5 {
             wal.append(message(i)).await.unwrap();
         }
@@ -310,5 +310,38 @@ fn readers_share_a_cache_as_large_as_the_largest_that_any_of_them_asks_for() {
         assert_eq!(capacity(), Some(1_000.0));
         small.close().await.unwrap();
         assert_eq!(capacity(), Some(0.0));
+    });
+}
+
+#[test]
+fn a_recovery_is_shown_while_it_runs_and_counted_by_outcome() {
+    recorded(|told| async move {
+        let rig = Rig::new();
+        let wal = rig.open().await;
+        rig.faults().fail_open_next(2).unknown_next(false);
+        wal.append(message("x")).await.unwrap();
+        let tries = |outcome| {
+            value(
+                &told,
+                metric::APPEND_RECOVERY_TOTAL,
+                &[("outcome", outcome)],
+            )
+        };
+        assert_eq!(tries("unavailable"), Some(2.0));
+        assert_eq!(tries("ok"), Some(1.0));
+        rig.faults().fail_open_next(1_000).unknown_next(false);
+        let waiting = wal.append(message("y"));
+        let shown = || value(&told, metric::APPEND_RECOVERING, &[("channel", "orders")]);
+        let until = clock::now() + Duration::from_secs(20);
+        while shown() != Some(1.0) {
+            assert!(clock::now() < until, "it is never shown");
+            clock::sleep(Duration::from_millis(20)).await;
+        }
+        rig.faults().clear();
+        waiting.await.unwrap();
+        while shown() != Some(0.0) {
+            assert!(clock::now() < until, "it never ends");
+            clock::sleep(Duration::from_millis(20)).await;
+        }
     });
 }

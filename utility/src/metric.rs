@@ -105,6 +105,10 @@ metrics! {
         "Appends and reservations that wait for room.";
     APPEND_SLOW_TOTAL = "walx_append_slow_total", Counter, Count, [],
         "Appends that took longer than the wal's `slow_append`.";
+    APPEND_RECOVERY_TOTAL = "walx_append_recovery_total", Counter, Count, ["outcome"],
+        "Opens by an owner whose append failed, to find out what landed; `outcome` is `ok` or the kind of the error.";
+    APPEND_RECOVERING = "walx_append_recovering", Gauge, Count, ["channel"],
+        "1 while appends wait for their wal to recover from one that failed.";
     BACKEND_FAILURE_TOTAL = "walx_backend_failure_total", Counter, Count, ["kind"],
         "Wals that take no more appends since their backend failed one, by the kind of the error.";
 

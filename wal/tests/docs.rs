@@ -133,6 +133,8 @@ fn options_stand_in_the_book_with_their_defaults() {
         ("close_timeout", seconds(open.close_timeout)),
         ("tick_source", none(&open.tick_source)),
         ("close_store", open.close_store.to_string()),
+        ("append_timeout", none(&open.append_timeout)),
+        ("recovery_timeout", seconds(open.recovery_timeout)),
         ("slow_append", seconds(open.slow_append.unwrap())),
         ("interceptors", none(&open.interceptors.first())),
         (

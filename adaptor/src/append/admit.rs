@@ -38,7 +38,7 @@ impl Writer {
 
     fn admit_one(&self, message: &mut Message) -> Result<()> {
         if !self.hooks.is_empty() {
-            let context = AppendContext::new(&self.channel, self.owner, message.bytes(), 0);
+            let context = AppendContext::new(&self.channel, self.owner(), message.bytes(), 0);
             for hook in self.hooks.iter() {
                 hook.before(&context, message)
                     .map_err(|error| self.named(error))?;

@@ -42,7 +42,7 @@ impl Answer {
         records: &mut Vec<StoredRecord>,
     ) -> Self {
         Self {
-            outcome: Ok(confirmed(flight.records, ids, records)),
+            outcome: Ok(confirmed(flight.landed, flight.records, ids, records)),
             slot: flight.slot,
             stages: flight.stages,
             span: flight.span,
@@ -124,7 +124,7 @@ impl Writer {
         let mut messages = 0;
         for bytes in bytes {
             messages += 1;
-            interceptor::not_appended(&self.channel.name, self.owner, elapsed, error);
+            interceptor::not_appended(&self.channel.name, self.owner(), elapsed, error);
             self.after(bytes, elapsed, &Err(error.clone()));
         }
         if messages > 0 {
@@ -147,6 +147,12 @@ pub(super) fn definite(error: Error) -> Error {
     }
 }
 
+/// Nothing of it was written, for this reason.
+pub(super) fn not_written(why: &'static str) -> Error {
+    let text = "it was not written, and never will be; safe to append again after a new open";
+    Error::new(ErrorKind::NotWritten, text).with_context("reason", why)
+}
+
 pub(super) fn unknown(message: &'static str) -> Error {
     Error::new(ErrorKind::OutcomeUnknown, message).with_context(
         "way out",
@@ -156,23 +162,34 @@ pub(super) fn unknown(message: &'static str) -> Error {
 
 /// The places of confirmed records, with the bytes and the kind of each; the records go to the cache.
 fn confirmed(
+    landed: Vec<(Place, usize, Kind)>,
     batch: Batch<Record>,
     ids: Batch<MessageId>,
     records: &mut Vec<StoredRecord>,
 ) -> Batch<(Place, usize, Kind)> {
     let mut id = ids.as_slice().iter().copied();
     let first = ids.as_slice()[0];
-    batch.map(|record| {
-        let id = id.next().unwrap_or(first);
-        let header = &record.header;
-        let place = Place::new(
-            id,
-            header.lsn.unwrap_or(Lsn::ZERO),
-            header.tick,
-            header.owner,
-        );
-        let answer = (place, record.bytes(), header.kind);
-        records.push(StoredRecord { id, record });
+    let behind = batch.map(|record| {
+        let stored = StoredRecord {
+            id: id.next().unwrap_or(first),
+            record,
+        };
+        let answer = answer_of(&stored);
+        records.push(stored);
         answer
-    })
+    });
+    if landed.is_empty() {
+        return behind;
+    }
+    let mut whole = landed;
+    behind.for_each(|answer| whole.push(answer));
+    Batch::Many(whole)
+}
+
+/// What the caller gets for a record that is durable.
+pub(super) fn answer_of(stored: &StoredRecord) -> (Place, usize, Kind) {
+    let header = &stored.record.header;
+    let lsn = header.lsn.unwrap_or(Lsn::ZERO);
+    let place = Place::new(stored.id, lsn, header.tick, header.owner);
+    (place, stored.record.bytes(), header.kind)
 }

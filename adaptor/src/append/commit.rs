@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tracing::level_filters::LevelFilter;
-use walx_core::{Availability, BoxFuture, Error, ErrorKind, MessageId, Result};
+use walx_core::{Availability, BoxFuture, Error, ErrorKind, Lsn, MessageId, Result, Seq};
 use walx_impls::Batch;
 use walx_utility::clock;
 use walx_utility::sync::lock;
 
 use super::Writer;
-use super::answer::{Answer, Tally, definite, unknown};
-use super::order::{Ending, Flight, Phase};
+use super::answer::{Answer, Tally, definite, not_written, unknown};
+use super::order::{Ending, Flight, Numbering, Phase};
+use super::recover::Recovery;
 use super::slow::SlowLog;
 use crate::interceptor;
 use crate::planted::{self, Bug};
@@ -27,34 +28,39 @@ const GROUP_BYTES: usize = 1 << 20;
 const GROUPS_A_TURN: usize = 16;
 
 /// Decides appends until the wal ends.
-pub(super) async fn drive(writer: Arc<Writer>) {
+pub(super) async fn drive(writer: Arc<Writer>, newest: Option<MessageId>, next: Numbering) {
     let mut driver = Driver {
         slow: SlowLog::new(writer.slow_append),
         writer,
         flights: VecDeque::new(),
         group: Vec::new(),
         answers: VecDeque::new(),
+        recovery: Recovery::default(),
         failure: None,
-        newest: None,
+        newest,
+        next: (next.seq, next.lsn),
         ended: false,
         deadline: None,
     };
     poll_fn(|context| driver.poll(context)).await;
 }
 
-struct Driver {
-    writer: Arc<Writer>,
+pub(super) struct Driver {
+    pub(super) writer: Arc<Writer>,
     /// Appends fetched from the order, the oldest first.
-    flights: VecDeque<Flight>,
+    pub(super) flights: VecDeque<Flight>,
     /// Appends that are decided, in order.
-    group: Vec<(Flight, Result<Batch<MessageId>>)>,
+    pub(super) group: Vec<(Flight, Result<Batch<MessageId>>)>,
     /// What the callers of a group get.
     answers: VecDeque<Answer>,
     slow: SlowLog,
-    /// The first failure: from there on nothing is acknowledged.
-    failure: Option<Error>,
-    /// The last id that the backend gave.
-    newest: Option<MessageId>,
+    /// How it finds out what became of an append that failed.
+    pub(super) recovery: Recovery,
+    /// The failure that it gave up at: from there on nothing is acknowledged.
+    pub(super) failure: Option<Error>,
+    /// The newest confirmed record, and the numbers of the one behind it.
+    pub(super) newest: Option<MessageId>,
+    pub(super) next: (Seq, Lsn),
     /// Whether it ended as it should.
     ended: bool,
     /// After the handle was dropped: when to give up on what is on its way.
@@ -64,10 +70,13 @@ struct Driver {
 impl Driver {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..GROUPS_A_TURN {
-            self.collect(context);
+            if !self.poll_recovery(context) {
+                self.collect(context);
+            }
             if self.group.is_empty() {
                 match self.fetch(context) {
                     Fetched::More => continue,
+                    Fetched::Nothing if self.gives_up_waiting() => continue,
                     Fetched::Nothing => {
                         self.look_at_the_slow();
                         return Poll::Pending;
@@ -97,8 +106,10 @@ impl Driver {
     /// Takes the decided appends from the front, up to one group.
     fn collect(&mut self, context: &mut Context<'_>) {
         let mut bytes = 0;
-        while let Some(flight) = self.flights.front_mut() {
-            let Poll::Ready(outcome) = Pin::new(&mut flight.appending).poll(context) else {
+        while let Some(flight) = self.flights.front_mut()
+            && let Some(appending) = &mut flight.appending
+        {
+            let Poll::Ready(outcome) = Pin::new(appending).poll(context) else {
                 break;
             };
             let Some(flight) = self.flights.pop_front() else {
@@ -162,21 +173,32 @@ impl Driver {
     }
 
     /// Publishes and answers one group, and admits those that wait for its room.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let mut records = Vec::with_capacity(self.group.len());
-        let mut charge = 0;
+        let (mut charge, mut appends) = (0, 0);
         let mut group = std::mem::take(&mut self.group);
         let now = clock::now();
-        let appends = group.len();
+        let mut halt = None;
         for (flight, outcome) in group.drain(..) {
-            charge += flight.charge;
-            let answer = match self.judge(outcome, flight.records.len()) {
-                Ok(ids) => Answer::durable(flight, ids, &mut records),
+            let Some((flight, outcome)) = self.halts_at(flight, outcome, &mut halt) else {
+                continue;
+            };
+            (charge, appends) = (charge + flight.charge, appends + 1);
+            let answer = match outcome {
+                Ok(ids) => {
+                    self.recovery.progressed();
+                    self.next = flight.next().unwrap_or(self.next);
+                    Answer::durable(flight, ids, &mut records)
+                }
                 Err(error) => Answer::failed(flight, error),
             };
             self.answers.push_back(answer);
         }
         self.group = group;
+        self.confirm_in_part(&mut records);
+        if let Some(halt) = halt {
+            self.halt(halt);
+        }
         // Scanners first, so that whoever has an acknowledgement finds the message in every scan.
         self.writer.cache.publish(records, now);
         if let Some(failure) = &self.failure {
@@ -201,27 +223,22 @@ impl Driver {
         self.writer.unlock(order);
     }
 
-    /// What an answer of the backend means: after the first failure nothing is acknowledged.
-    fn judge(
+    /// What an answer of the backend means: after the failure that it gave up at nothing is acknowledged.
+    pub(super) fn judge(
         &mut self,
         outcome: Result<Batch<MessageId>>,
         records: usize,
     ) -> Result<Batch<MessageId>> {
         let outcome = outcome.and_then(|ids| self.check(ids, records));
         match (&self.failure, outcome) {
-            (None, Ok(ids)) => Ok(ids),
-            (None, Err(error)) => {
+            (None, Err(error))
                 if planted::is(Bug::AcknowledgesUnknown)
-                    && let Some(id) = self.newest
                     && error.kind() == ErrorKind::OutcomeUnknown
-                    && records == 1
-                {
-                    return Ok(Batch::One(id));
-                }
-                let error = definite(error);
-                self.failure = Some(error.clone());
-                Err(error)
+                    && records == 1 =>
+            {
+                self.newest.map(Batch::One).ok_or(error)
             }
+            (None, outcome) => outcome,
             (Some(first), Ok(_)) => {
                 Err(unknown("it was stored behind an append that failed")
                     .with_context("failed", first))
@@ -251,11 +268,12 @@ impl Driver {
 
     /// Tells everybody who still waits that the outcome stays open.
     fn abandon(&mut self, why: &'static str) {
+        self.recovery.stop();
         let group = self.group.drain(..).map(|(flight, _)| flight);
-        let undecided = group
-            .chain(self.flights.drain(..))
-            .map(|flight| Answer::failed(flight, unknown(why)));
-        self.answers.extend(undecided);
+        for flight in group.chain(self.flights.drain(..)) {
+            let error = flight.undecided(why);
+            self.answers.push_back(Answer::failed(flight, error));
+        }
         let (now, mut tally) = (clock::now(), Tally::default());
         while let Some(answer) = self.answers.pop_front() {
             answer.give(&self.writer, now, &mut self.slow, &mut tally);
@@ -280,11 +298,11 @@ impl Drop for Driver {
         drained.send_replace(true);
         // Without the hooks: one of them may be what panicked.
         let group = self.group.drain(..).map(|(flight, _)| flight);
-        let undecided = group
-            .chain(self.flights.drain(..))
-            .map(|flight| flight.slot);
-        for slot in undecided.flatten() {
-            slot.decide(Err(self.writer.named(unknown(why))));
+        for flight in group.chain(self.flights.drain(..)) {
+            let error = self.writer.named(flight.undecided(why));
+            if let Some(slot) = flight.slot {
+                slot.decide(Err(error));
+            }
         }
         for answer in self.answers.drain(..) {
             answer.give_caller(&self.writer);
@@ -323,11 +341,8 @@ impl Writer {
         for waiter in dismissed {
             let error = match failure.kind() {
                 ErrorKind::Fenced => failure.clone(),
-                _ => Error::new(
-                    ErrorKind::NotWritten,
-                    "an append before it failed; safe to append again after a new open",
-                )
-                .with_context("earlier append", &failure),
+                _ => not_written("an append before it failed")
+                    .with_context("earlier append", &failure),
             };
             self.dismiss(waiter, error);
         }

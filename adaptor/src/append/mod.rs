@@ -5,10 +5,13 @@ mod answer;
 mod commit;
 mod order;
 mod permit;
+mod recover;
+mod reopen;
 mod slot;
 mod slow;
 mod stages;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -16,9 +19,9 @@ use tokio::sync::watch;
 use tracing::{Instrument, Span};
 use walx_core::{
     Append, AppendBatch, AppendContext, Availability, ChannelInfo, Error, ErrorKind, Interceptor,
-    Message, OpenOption, Owner, Place, Refused, Result, Tick, TickSource,
+    Message, MessageId, OpenOption, Owner, Place, Refused, Result, Tick, TickSource,
 };
-use walx_impls::{Batch, Kind, WalImpls};
+use walx_impls::{Batch, Kind, OpenerImpls, WalImpls};
 use walx_utility::clock::{Instant, WallClock};
 use walx_utility::sync::lock;
 use walx_utility::{metric, random, spawn};
@@ -29,6 +32,7 @@ use self::permit::{Permits, Reservation};
 use self::slot::Slot;
 use self::stages::Begun;
 use crate::cache::Cache;
+use crate::current::Current;
 use crate::gauge::{Gauges, labels};
 use crate::interceptor::{AppendMetrics, append_span};
 use crate::planted::{self, Bug};
@@ -40,17 +44,23 @@ const OVERHEAD_BYTES: usize = 256;
 /// The writing half of an open wal.
 pub(crate) struct Writer {
     pub(crate) channel: ChannelInfo,
-    pub(crate) owner: Owner,
+    /// Who opened it; each open again after a failure counts the incarnation up.
+    opened_by: Owner,
+    incarnation: AtomicU32,
     pub(crate) cache: Arc<Cache>,
-    backend: Arc<dyn WalImpls>,
+    opener: Arc<dyn OpenerImpls>,
+    /// The backend's handle, for everybody but appends.
+    current: Arc<Current>,
     pub(crate) hooks: Arc<[Arc<dyn Interceptor>]>,
     ticks: Arc<dyn TickSource>,
     max_record_bytes: usize,
     close_timeout: Duration,
+    recovery_timeout: Duration,
+    append_timeout: Option<Duration>,
     slow_append: Option<Duration>,
     metrics: AppendMetrics,
-    /// In flight, their bytes, waiting.
-    gauges: Gauges<3>,
+    /// In flight, their bytes, waiting, whether it recovers.
+    gauges: Gauges<4>,
     order: Mutex<Order>,
     availability: watch::Sender<Availability>,
 }
@@ -59,46 +69,77 @@ pub(crate) struct Writer {
 pub(crate) struct Settled {
     pub(crate) owner: Owner,
     pub(crate) numbering: Numbering,
-    pub(crate) max_record_bytes: usize,
+    /// The newest record with numbers.
+    pub(crate) newest: Option<MessageId>,
+    pub(crate) opener: Arc<dyn OpenerImpls>,
+    pub(crate) backend: Arc<dyn WalImpls>,
+    /// The same handle, for everybody but appends.
+    pub(crate) current: Arc<Current>,
 }
 
 impl Writer {
     /// Starts the writing half, with its one commit driver.
     pub(crate) fn start(
         settled: Settled,
-        backend: Arc<dyn WalImpls>,
         cache: Arc<Cache>,
         option: &OpenOption,
         span: Span,
     ) -> Arc<Self> {
-        let channel = ChannelInfo::read_write(option.channel.clone(), settled.owner.term);
+        let Settled {
+            owner,
+            numbering,
+            newest,
+            opener,
+            backend,
+            current,
+        } = settled;
+        let channel = ChannelInfo::read_write(option.channel.clone(), owner.term);
         let names = [
             metric::APPEND_IN_FLIGHT,
             metric::APPEND_IN_FLIGHT_BYTES,
             metric::APPEND_WAITING,
+            metric::APPEND_RECOVERING,
         ];
         let wall_clock = || Arc::new(WallClock) as _;
         let writer = Arc::new(Self {
             gauges: Gauges::new(names, &labels(&channel)[..1]),
             channel,
-            owner: settled.owner,
+            opened_by: owner,
+            incarnation: AtomicU32::new(owner.incarnation),
             cache,
-            backend,
+            current,
             hooks: option.interceptors.clone().into(),
             ticks: option.tick_source.clone().unwrap_or_else(wall_clock),
-            max_record_bytes: settled.max_record_bytes,
+            max_record_bytes: opener.capability().max_record_bytes,
+            opener,
             close_timeout: option.close_timeout,
+            recovery_timeout: option.recovery_timeout,
+            append_timeout: option.append_timeout,
             slow_append: option.slow_append,
             metrics: AppendMetrics::new(),
-            order: Mutex::new(Order::new(settled.numbering, option.max_in_flight_bytes)),
+            order: Mutex::new(Order::new(
+                owner,
+                numbering,
+                backend,
+                option.max_in_flight_bytes,
+            )),
             availability: watch::Sender::new(Availability::Available),
         });
-        spawn::task(commit::drive(Arc::clone(&writer)).instrument(span)).detach();
+        let driver = commit::drive(Arc::clone(&writer), newest, numbering);
+        spawn::task(driver.instrument(span)).detach();
         writer
     }
 
+    /// Who writes now.
+    pub(crate) fn owner(&self) -> Owner {
+        Owner {
+            incarnation: self.incarnation.load(Ordering::Relaxed),
+            ..self.opened_by
+        }
+    }
+
     fn begin(&self) -> Begun {
-        Begun::now(append_span(&self.channel.name, self.owner))
+        Begun::now(append_span(&self.channel.name, self.owner()))
     }
 
     pub(crate) fn append(self: &Arc<Self>, message: Message) -> Append {
@@ -256,7 +297,7 @@ impl Writer {
     /// Lets the hooks see how an append ended.
     fn after(&self, bytes: usize, elapsed: Duration, result: &Result<Place>) {
         let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        let context = AppendContext::new(&self.channel, self.owner, bytes, elapsed_us);
+        let context = AppendContext::new(&self.channel, self.owner(), bytes, elapsed_us);
         for hook in self.hooks.iter().rev() {
             hook.after(&context, result);
         }
@@ -328,7 +369,12 @@ impl Watched for Writer {
     fn look(&self, _now: Instant) {
         let order = lock(&self.order);
         let in_flight = order.in_flight;
-        let numbers = [in_flight, order.budget.used(), order.budget.waiting()];
+        let numbers = [
+            in_flight,
+            order.budget.used(),
+            order.budget.waiting(),
+            usize::from(order.recovering),
+        ];
         let wakes = in_flight > 0 || order.owes_a_look;
         let driver = if wakes { order.driver.clone() } else { None };
         drop(order);

@@ -6,8 +6,10 @@ use std::task::Waker;
 
 use tokio::sync::watch;
 use tracing::Span;
-use walx_core::{Error, ErrorKind, Header, Lsn, Message, MessageId, Record, Result, Seq, Tick};
-use walx_impls::{Appending, Batch, Kind, StoredRecord};
+use walx_core::{
+    Error, ErrorKind, Header, Lsn, Message, MessageId, Owner, Place, Record, Result, Seq, Tick,
+};
+use walx_impls::{Appending, Batch, Kind, StoredRecord, WalImpls};
 use walx_utility::budget::Budget;
 use walx_utility::clock;
 
@@ -30,7 +32,13 @@ pub(crate) struct Numbering {
 
 /// What every append of a wal takes its place under.
 pub(super) struct Order {
-    numbering: Numbering,
+    /// Who places them.
+    pub(super) owner: Owner,
+    pub(super) numbering: Numbering,
+    pub(super) backend: Arc<dyn WalImpls>,
+    /// Whether an append has failed and it is being found out what landed: meanwhile appends take their place, but don't
+    /// go to the backend.
+    pub(super) recovering: bool,
     pub(super) budget: Budget<Waiter>,
     /// Appends that have their place and that the commit driver has not fetched yet.
     pub(super) placed: VecDeque<Flight>,
@@ -79,8 +87,11 @@ pub(super) enum Waiter {
 
 /// An append that has its place.
 pub(super) struct Flight {
-    pub(super) appending: Appending,
+    /// The backend's answer; `None` where it was not handed to the backend.
+    pub(super) appending: Option<Appending>,
     pub(super) records: Batch<Record>,
+    /// What the caller gets for the records of its batch that landed when the append of all of them failed.
+    pub(super) landed: Vec<(Place, usize, Kind)>,
     pub(super) charge: usize,
     /// Where the caller waits; `None` where nobody does.
     pub(super) slot: Option<Arc<Slot>>,
@@ -99,9 +110,17 @@ impl Flight {
 }
 
 impl Order {
-    pub(super) fn new(numbering: Numbering, max_in_flight_bytes: usize) -> Self {
+    pub(super) fn new(
+        owner: Owner,
+        numbering: Numbering,
+        backend: Arc<dyn WalImpls>,
+        max_in_flight_bytes: usize,
+    ) -> Self {
         Self {
+            owner,
             numbering,
+            backend,
+            recovering: false,
             budget: Budget::new(max_in_flight_bytes),
             placed: VecDeque::new(),
             in_flight: 0,
@@ -136,6 +155,49 @@ impl Order {
     }
 }
 
+impl Order {
+    /// Takes the next numbers.
+    fn number(&mut self, kind: Kind, now: Tick) -> Header {
+        let numbering = &mut self.numbering;
+        numbering.tick = now.max(numbering.tick.next());
+        let header =
+            Header::new(kind, self.owner, numbering.tick).numbered(numbering.seq, numbering.lsn);
+        numbering.seq = numbering.seq.next();
+        if kind == Kind::Data {
+            numbering.lsn = numbering.lsn.next();
+        }
+        header
+    }
+
+    fn hand_over(&mut self, records: &Batch<Record>) -> Appending {
+        self.half_placed = true;
+        let appending = self.backend.append(records.clone());
+        self.half_placed = false;
+        appending
+    }
+
+    /// Takes new places for what is not in the log, under the present owner.
+    pub(super) fn fly_again(&mut self, flight: Flight, now: Tick) -> Flight {
+        let records = flight.records.map(|record| {
+            let placed = self.number(record.header.kind, now);
+            let header = Header {
+                owner: placed.owner,
+                seq: placed.seq,
+                lsn: placed.lsn,
+                tick: placed.tick,
+                ..record.header
+            };
+            Record { header, ..record }
+        });
+        Flight {
+            appending: Some(self.hand_over(&records)),
+            records,
+            stages: flight.stages.again(),
+            ..flight
+        }
+    }
+}
+
 /// What an append gets that is called after one has failed. Nothing of it was written.
 fn after_failure(cause: &Error) -> Error {
     match cause.kind() {
@@ -160,7 +222,7 @@ impl Writer {
         begun: Begun,
     ) {
         let records = messages.map(|message| {
-            let header = self.number(&mut order.numbering, Kind::Data, now);
+            let header = order.number(Kind::Data, now);
             Record::data(header, message)
         });
         self.fly(order, records, charge, slot, begun);
@@ -168,7 +230,7 @@ impl Writer {
 
     /// Takes the place of one of walx's own records.
     pub(super) fn place_marker(&self, order: &mut Order, kind: Kind, now: Tick, slot: Arc<Slot>) {
-        let header = self.number(&mut order.numbering, kind, now);
+        let header = order.number(kind, now);
         self.fly(
             order,
             Batch::One(Record::marker(header)),
@@ -212,17 +274,6 @@ impl Writer {
         wakes.into_iter().chain(driver).for_each(Waker::wake);
     }
 
-    fn number(&self, numbering: &mut Numbering, kind: Kind, now: Tick) -> Header {
-        numbering.tick = now.max(numbering.tick.next());
-        let header =
-            Header::new(kind, self.owner, numbering.tick).numbered(numbering.seq, numbering.lsn);
-        numbering.seq = numbering.seq.next();
-        if kind == Kind::Data {
-            numbering.lsn = numbering.lsn.next();
-        }
-        header
-    }
-
     fn fly(
         &self,
         order: &mut Order,
@@ -234,12 +285,15 @@ impl Writer {
         if planted::is(Bug::DeliversEarly) && records.len() == 1 {
             self.publish_early(&records);
         }
-        order.half_placed = true;
-        let appending = self.backend.append(records.clone());
-        order.half_placed = false;
+        let appending = if order.recovering {
+            None
+        } else {
+            Some(order.hand_over(&records))
+        };
         order.placed.push_back(Flight {
             appending,
             records,
+            landed: Vec::new(),
             charge,
             slot,
             stages: begun.placed(),

@@ -92,7 +92,7 @@ impl SlowLog {
         let times = slow.stages.times(slow.durable);
         warn!(
             channel = %writer.channel.name,
-            owner = %writer.owner,
+            owner = %writer.owner(),
             lsn = slow.lsn.get(),
             bytes = slow.bytes,
             total_ms = ms(slow.stages.whole(slow.durable) + slow.ack),
@@ -117,7 +117,7 @@ impl SlowLog {
         let times = stages.times(now);
         warn!(
             channel = %writer.channel.name,
-            owner = %writer.owner,
+            owner = %writer.owner(),
             lsn = records.first().and_then(|it| it.header.lsn).map(Lsn::get),
             bytes = records.iter().map(|it| it.bytes()).sum::<usize>(),
             total_ms = ms(stages.whole(now)),

@@ -59,6 +59,19 @@ impl Begun {
 }
 
 impl Stages {
+    /// It has another place from now on.
+    pub(super) fn again(self) -> Self {
+        Self {
+            placed: clock::now(),
+            ..self
+        }
+    }
+
+    /// How long the backend has it.
+    pub(super) fn in_backend(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.placed)
+    }
+
     /// How long each stage took, of an append that is durable `now`.
     pub(super) fn times(&self, now: Instant) -> StageTimes {
         let before = self.hooks + self.admission;
@@ -67,7 +80,7 @@ impl Stages {
             hooks: self.hooks,
             admission: self.admission,
             order: placing.saturating_sub(before),
-            backend: now.saturating_duration_since(self.placed),
+            backend: self.in_backend(now),
         }
     }
 

@@ -51,6 +51,12 @@ impl Rig {
         self.opener.open(self.option()).await.unwrap()
     }
 
+    /// A wal that ends with its first failed append.
+    pub async fn open_without_recovery(&self) -> Arc<dyn Wal> {
+        let option = self.option().with_recovery_timeout(Duration::ZERO);
+        self.opener.open(option).await.unwrap()
+    }
+
     pub fn faults(&self) -> Faults {
         self.store.faults(&self.channel)
     }

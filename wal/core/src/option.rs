@@ -26,6 +26,13 @@ pub struct OpenOption {
     pub max_clock_ahead: Duration,
     /// How long `close` waits for appends on their way; then they get `OutcomeUnknown`. 3 s by default.
     pub close_timeout: Duration,
+    /// How long walx tries to find out what became of an append that failed, and to go on: meanwhile appends wait.
+    /// Then those that may have been written get `OutcomeUnknown`, and the wal ends. Zero = it doesn't try. 30 s by
+    /// default.
+    pub recovery_timeout: Duration,
+    /// How long the backend may take for an append before it counts as failed, in whole seconds. None = for ever, as
+    /// backends have limits of their own. None by default.
+    pub append_timeout: Option<Duration>,
     /// From when on an append is slow, from its call to its acknowledgement: it is logged with the time of each of its
     /// stages. None = never. 1 s by default.
     pub slow_append: Option<Duration>,
@@ -48,6 +55,8 @@ impl OpenOption {
             cache: CacheOption::default(),
             max_clock_ahead: Duration::from_secs(60),
             close_timeout: Duration::from_secs(3),
+            recovery_timeout: Duration::from_secs(30),
+            append_timeout: None,
             slow_append: Some(Duration::from_secs(1)),
             tick_source: None,
             close_store: false,
@@ -94,6 +103,20 @@ impl OpenOption {
     #[must_use]
     pub fn with_close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
+        self
+    }
+
+    /// Sets how long walx tries to recover from an append that failed; zero = not at all.
+    #[must_use]
+    pub fn with_recovery_timeout(mut self, timeout: Duration) -> Self {
+        self.recovery_timeout = timeout;
+        self
+    }
+
+    /// Sets how long the backend may take for an append before it counts as failed; none = for ever.
+    #[must_use]
+    pub fn with_append_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.append_timeout = timeout.into();
         self
     }
 

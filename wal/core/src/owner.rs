@@ -33,8 +33,8 @@ impl fmt::Display for Term {
     }
 }
 
-/// Who writes: a term and, within it, an incarnation that grows by 1 with each re-open by the same owner. Every open
-/// takes a new term in this version, so the incarnation is 0.
+/// Who writes: a term and, within it, an incarnation that grows each time the same owner opens again after a failure.
+/// Every open by a user takes a new term.
 ///
 /// Ordered by term, then incarnation. It stands in every record's header; behind a record of a larger owner, one of
 /// a smaller owner is damage.

@@ -84,8 +84,9 @@ pub trait Wal: RoWal {
     /// # Errors
     /// `TooLarge`, `InvalidInput`, `Closed`, `Unavailable` and what a hook refuses with: nothing was written.
     /// `Fenced`: another owner has the channel; one that was on its way may lie before that owner's first record, as
-    /// its log tells. `OutcomeUnknown`: it may have been written, walx won't write it any
-    /// more. `NotWritten`: an append before it failed; safe to append again.
+    /// its log tells. Any other failure walx recovers from by itself for
+    /// [`recovery_timeout`](crate::OpenOption::recovery_timeout), while this append and later ones wait. Then:
+    /// `OutcomeUnknown`: it may have been written, walx won't write it any more; `NotWritten`: safe to append again.
     fn append(&self, message: Message) -> Append;
 
     /// Appends several messages at consecutive places, with nothing between them; whole or not at all where the
@@ -118,6 +119,6 @@ pub trait Wal: RoWal {
     /// `InvalidInput` for an id of another backend or beyond the tail; `Fenced`; `Closed`.
     async fn truncate(&self, id: MessageId) -> Result<()>;
 
-    /// Who writes through this handle.
+    /// Who writes through this handle; its incarnation grows with each recovery from a failed append.
     fn owner(&self) -> Owner;
 }

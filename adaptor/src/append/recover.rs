@@ -1,0 +1,333 @@
+//! What becomes of appends behind one that failed: they wait, in their order, until the channel is open again and it is
+//! known what landed. What did is acknowledged; what did not takes new places, and everything goes on.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+
+use walx_core::{Availability, BoxFuture, Error, ErrorKind, Lsn, MessageId, Result, Seq, Status};
+use walx_impls::{Appending, Batch, StoredRecord};
+use walx_utility::clock::{self, Instant};
+use walx_utility::sync::lock;
+
+use super::Writer;
+use super::answer::{answer_of, definite, not_written, unknown};
+use super::commit::Driver;
+use super::order::{Ending, Flight};
+use super::reopen::{Reopened, Reopening};
+use crate::planted::{self, Bug};
+
+/// How a driver finds out what became of an append that failed.
+#[derive(Default)]
+pub(super) struct Recovery {
+    reopening: Option<BoxFuture<Result<Reopened>>>,
+    /// What it recovers from.
+    cause: Option<Error>,
+    /// Since when nothing was acknowledged.
+    since: Option<Instant>,
+    /// The first records of a batch whose others are written again.
+    landed_in_part: Vec<StoredRecord>,
+}
+
+/// Where acknowledgements stop: a failure, and the appends whose answers don't count.
+pub(super) struct Halt {
+    cause: Error,
+    behind: VecDeque<Flight>,
+}
+
+impl Recovery {
+    /// Something was acknowledged.
+    pub(super) fn progressed(&mut self) {
+        self.since = None;
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.reopening = None;
+    }
+}
+
+impl Flight {
+    /// What its caller gets where nobody will find out more.
+    pub(super) fn undecided(&self, why: &'static str) -> Error {
+        match &self.appending {
+            Some(_) => unknown(why),
+            None => not_written(why),
+        }
+    }
+
+    /// The numbers of the record behind it.
+    pub(super) fn next(&self) -> Option<(Seq, Lsn)> {
+        let last = &self.records.as_slice().last()?.header;
+        Some((last.seq?.next(), last.next_lsn()?))
+    }
+
+    /// What its caller gets where the channel could not be opened again: the backend may have said that nothing was
+    /// written, even behind the failure.
+    fn given_up(&mut self, cause: &Error) -> Error {
+        let Some(appending) = &mut self.appending else {
+            return not_written("an append before it failed").with_context("earlier append", cause);
+        };
+        let answer = Pin::new(appending).poll(&mut Context::from_waker(Waker::noop()));
+        match answer {
+            Poll::Ready(Err(error)) if error.kind() == ErrorKind::NotWritten => error,
+            _ => unknown("an append failed, and it could not be found out what of it landed")
+                .with_context("failed", cause),
+        }
+    }
+
+    /// Takes from `landed` what belongs to it: the ids of its records, or what is there of them.
+    fn take_landed(&mut self, landed: &mut VecDeque<StoredRecord>) -> Vec<StoredRecord> {
+        let there = self.records.len().min(landed.len());
+        match self.appending {
+            Some(_) => landed.drain(..there).collect(),
+            None => Vec::new(),
+        }
+    }
+}
+
+impl Driver {
+    /// Passes an answer on that counts. `None` where it does not, since an append before it has failed or this one did,
+    /// and it can be found out what became of it.
+    pub(super) fn halts_at(
+        &mut self,
+        mut flight: Flight,
+        outcome: Result<Batch<MessageId>>,
+        halt: &mut Option<Halt>,
+    ) -> Option<(Flight, Result<Batch<MessageId>>)> {
+        if let Some(halt) = halt {
+            flight.appending = Some(Appending::ready(outcome));
+            halt.behind.push_back(flight);
+            return None;
+        }
+        let outcome = self.judge(outcome, flight.records.len());
+        let error = match outcome {
+            Err(error) if self.failure.is_none() => error,
+            outcome => return Some((flight, outcome)),
+        };
+        if !self.writer.recovers_from(&error) {
+            let error = definite(error);
+            self.failure = Some(error.clone());
+            return Some((flight, Err(error)));
+        }
+        let refused = is_refusal(&error);
+        let mut behind = VecDeque::new();
+        let answered = if refused {
+            Some((flight, Err(error.clone())))
+        } else {
+            flight.appending = Some(Appending::ready(Err(error.clone())));
+            behind.push_back(flight);
+            None
+        };
+        *halt = Some(Halt {
+            cause: error,
+            behind,
+        });
+        answered
+    }
+
+    /// Begins to find out what became of the appends without an answer that counts.
+    pub(super) fn halt(&mut self, Halt { cause, mut behind }: Halt) {
+        behind.append(&mut self.flights);
+        self.flights = behind;
+        let since = *self.recovery.since.get_or_insert_with(clock::now);
+        let mut order = lock(&self.writer.order);
+        order.recovering = true;
+        let (backend, placed_by) = (Arc::clone(&order.backend), order.owner);
+        let tick = order.numbering.tick;
+        drop(order);
+        self.writer.show_recovery(&cause);
+        let reopening = Reopening {
+            opener: Arc::clone(&self.writer.opener),
+            channel: self.writer.channel.name.clone(),
+            ticks: Arc::clone(&self.writer.ticks),
+            token: backend.fence_token(),
+            placed_by,
+            newest: self.newest,
+            next: self.next.0,
+            tick,
+            deadline: since + self.writer.recovery_timeout,
+        };
+        drop(backend);
+        self.recovery.reopening = Some(match cause.kind() {
+            ErrorKind::Fenced => Box::pin(reopening.overtaken(cause.clone())),
+            _ => Box::pin(reopening.run()),
+        });
+        self.recovery.cause = Some(cause);
+    }
+
+    /// Whether the backend has had the oldest append for too long, so that it counts as failed.
+    pub(super) fn gives_up_waiting(&mut self) -> bool {
+        let (Some(limit), Some(oldest)) = (self.writer.append_timeout, self.flights.front()) else {
+            return false;
+        };
+        let takes = oldest.stages.in_backend(clock::now());
+        if self.recovery.reopening.is_some() || self.failure.is_some() || takes < limit {
+            return false;
+        }
+        let text = "the backend has not answered in the time of append_timeout";
+        let cause = Error::new(ErrorKind::Unavailable, text).with_context("ms", takes.as_millis());
+        if !self.writer.recovers_from(&cause) {
+            return false;
+        }
+        self.halt(Halt {
+            cause,
+            behind: VecDeque::new(),
+        });
+        true
+    }
+
+    /// Goes on with a recovery; `true` while one runs.
+    pub(super) fn poll_recovery(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(reopening) = &mut self.recovery.reopening else {
+            return false;
+        };
+        if self.writer.is_abandoned() {
+            return true;
+        }
+        let Poll::Ready(outcome) = reopening.as_mut().poll(context) else {
+            return true;
+        };
+        self.recovery.reopening = None;
+        match outcome {
+            Ok(reopened) => self.go_on(reopened),
+            Err(error) => self.give_up(error),
+        }
+        self.settle();
+        false
+    }
+
+    /// Acknowledges what landed, and writes the rest again behind it.
+    fn go_on(&mut self, reopened: Reopened) {
+        let writer = Arc::clone(&self.writer);
+        // Asked before anything changes: it is a user's code, and may panic.
+        let now = writer.ticks.now();
+        let mut order = lock(&writer.order);
+        if order.ending == Ending::Abandoned {
+            return;
+        }
+        self.flights.append(&mut order.placed);
+        let last = reopened.landed.last().map(|it| &it.record.header);
+        let behind = last.and_then(|it| Some((it.seq?.next(), it.next_lsn()?)));
+        (order.numbering.seq, order.numbering.lsn) = behind.unwrap_or(self.next);
+        order.numbering.tick = reopened.tick;
+        order.owner = reopened.owner;
+        let former = std::mem::replace(&mut order.backend, Arc::clone(&reopened.backend));
+        order.recovering = false;
+        let mut landed = VecDeque::from(reopened.landed);
+        if planted::is(Bug::WritesAgainBlindly) {
+            landed.clear();
+        }
+        if planted::is(Bug::TurnsTheOrder) && landed.is_empty() {
+            self.flights.make_contiguous().reverse();
+        }
+        for mut flight in std::mem::take(&mut self.flights) {
+            let there = flight.take_landed(&mut landed);
+            if there.len() == flight.records.len() {
+                let ids = Batch::Many(there.into_iter().map(|it| it.id).collect());
+                self.group.push((flight, Ok(ids)));
+                continue;
+            }
+            if !there.is_empty() {
+                flight.keep_rest(&there);
+                self.recovery.landed_in_part = there;
+            }
+            self.flights.push_back(order.fly_again(flight, now));
+        }
+        writer
+            .incarnation
+            .store(reopened.owner.incarnation, Ordering::Relaxed);
+        writer.unlock(order);
+        drop(former);
+        writer.current.replace(reopened.backend);
+        writer.show_available();
+    }
+
+    /// What landed of a batch is durable, though its caller waits for the rest.
+    pub(super) fn confirm_in_part(&mut self, records: &mut Vec<StoredRecord>) {
+        if let Some(last) = self.recovery.landed_in_part.last() {
+            let header = &last.record.header;
+            self.newest = Some(last.id);
+            self.next = header
+                .seq
+                .map(Seq::next)
+                .zip(header.next_lsn())
+                .unwrap_or(self.next);
+        }
+        records.append(&mut self.recovery.landed_in_part);
+    }
+
+    /// Nothing more will be found out: from here on nothing is acknowledged.
+    fn give_up(&mut self, error: Error) {
+        let mut order = lock(&self.writer.order);
+        self.flights.append(&mut order.placed);
+        order.recovering = false;
+        drop(order);
+        let fenced = error.kind() == ErrorKind::Fenced;
+        let cause = match self.recovery.cause.take() {
+            Some(cause) if !fenced => definite(cause).with_context("recovery", &error),
+            _ => error,
+        };
+        for mut flight in self.flights.drain(..) {
+            let error = match fenced {
+                true => cause.clone(),
+                false => flight.given_up(&cause),
+            };
+            self.group.push((flight, Err(error)));
+        }
+        self.failure = Some(cause);
+    }
+}
+
+impl Flight {
+    /// The first records of its batch landed: what is left of it is written again.
+    fn keep_rest(&mut self, there: &[StoredRecord]) {
+        self.landed.extend(there.iter().map(answer_of));
+        if let Batch::Many(records) = &mut self.records {
+            records.drain(..there.len());
+        }
+    }
+}
+
+impl Writer {
+    /// Whether it can be found out what became of an append with this failure.
+    fn recovers_from(&self, error: &Error) -> bool {
+        let may = is_refusal(error)
+            || error.kind() == ErrorKind::Fenced
+            || error.status() != Status::Permanent;
+        may && !self.recovery_timeout.is_zero() && !self.is_abandoned()
+    }
+
+    /// Whether it has ended: then its backend is closed, and nobody opens it again.
+    fn is_abandoned(&self) -> bool {
+        lock(&self.order).ending == Ending::Abandoned
+    }
+
+    fn show_recovery(&self, cause: &Error) {
+        let cause = self.named(cause.clone());
+        tracing::warn!(channel = %self.channel.name, error = %cause, "an append failed: finding out what landed");
+        self.availability.send_if_modified(|now| {
+            let available = now.is_available();
+            if available {
+                *now = Availability::Recovering(cause);
+            }
+            available
+        });
+    }
+
+    fn show_available(&self) {
+        self.availability.send_if_modified(|now| {
+            let recovering = matches!(now, Availability::Recovering(_));
+            if recovering {
+                *now = Availability::Available;
+            }
+            recovering
+        });
+    }
+}
+
+/// Whether the backend refuses this very record, which it would do again.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::InvalidInput)
+}
