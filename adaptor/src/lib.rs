@@ -9,6 +9,7 @@
 //! | append | `wal`, `append`, `append/admit`, `append/order`, `append/commit`, `append/slot` |
 //! | recovery | `append/recover`, `append/reopen`, `current` |
 //! | scan | `scanner/start`, `scanner/confirmed`, `scanner/read`, `scanner/check`, `scanner/deliver`; `cache`; `feed`, `fetch` for readers |
+//! | the channels of a node | `manager`, `manager/slot` |
 //! | close | `handle`, `wal`, `close`, `opener` |
 //! | what is told | `interceptor`, `append/slow`, `gauge`, `watch` |
 //! | look after a store | `describe`, `verify`, `doctor` |
@@ -27,6 +28,7 @@ mod gauge;
 mod handle;
 mod interceptor;
 mod look;
+mod manager;
 mod open;
 mod opener;
 mod patience;
@@ -46,6 +48,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use walx_core::{BackendName, Capability, Check, Config, Opener, OpenerBuilder, Result};
 use walx_impls::{OpenerBuilderImpls, OpenerImpls};
+
+pub use self::manager::{ChannelManager, ManagedChannel};
 
 /// The builder of a whole write-ahead log over a backend.
 pub fn adapt(builder: Arc<dyn OpenerBuilderImpls>) -> Arc<dyn OpenerBuilder> {
