@@ -37,6 +37,11 @@ pub(crate) struct Writer {
 
 impl Journal {
     pub(crate) fn new(context: &Context) -> Outcome<Arc<Self>> {
+        Ok(Self::of(context.channel("journal")?))
+    }
+
+    /// Of the channel with this name.
+    pub(crate) fn of(name: ChannelName) -> Arc<Self> {
         let tick = Tick::from_unix_ms(1_700_000_000_000);
         let state = State {
             term: Term::new(0),
@@ -45,10 +50,10 @@ impl Journal {
             tick,
             stored: Vec::new(),
         };
-        Ok(Arc::new(Self {
-            name: context.channel("journal")?,
+        Arc::new(Self {
+            name,
             state: Mutex::new(state),
-        }))
+        })
     }
 
     /// Opens the channel as a new owner, and appends its Barrier.

@@ -13,7 +13,7 @@ use crate::suite::Stop;
 use crate::{Case, Context, Failure, Outcome, TestStore};
 
 /// How long a case may take.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(120);
 /// How long tasks that a case left behind may take to end.
 const AFTERMATH: Duration = Duration::from_secs(2);
 

@@ -1,18 +1,14 @@
 //! What it means to drop a future.
 
-use std::sync::Arc;
 use std::task::Context as Task;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::task::noop_waker;
-use walx_core::ErrorKind;
-use walx_impls::{Claim, OpenerImpls, ScanOptions, Start, WalImpls};
-use walx_utility::clock;
+use walx_impls::{Claim, ScanOptions, Start};
 
 use crate::case::{case, ensure, same};
 use crate::journal::Journal;
-use crate::reading::{PATIENCE, Reading, read};
+use crate::reading::{Reading, read};
 use crate::{Case, Context, Failure, Outcome};
 
 pub(super) fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! Ids: places in one backend, and in no other.
 
-use walx_core::{BackendName, ErrorKind, MessageId};
-use walx_impls::{ScanOptions, Start};
+use walx_core::{BackendName, ErrorKind, MessageId, Properties, Record};
+use walx_impls::{Batch, ScanOptions, Start, StoredRecord};
 
 use crate::case::{case, ensure, refused, same};
 use crate::journal::Journal;
@@ -25,6 +25,10 @@ pub(super) fn cases() -> Vec<Case> {
         case!(
             ids_ascend_and_are_never_given_again,
             "Across writers, opens and truncations each id is larger than all before it."
+        ),
+        case!(
+            ids_ascend_behind_65536_records,
+            "Batches of 10,000 records are whole, also after a new open, and ids that count past two bytes keep their order."
         ),
         case!(
             ids_of_two_backends_have_no_order,
@@ -137,6 +141,44 @@ async fn ids_ascend_and_are_never_given_again(context: Context) -> Outcome {
     at.map_or(Ok(()), |(one, next)| {
         Err(Failure::new(format!("behind {one} comes {next}")))
     })
+}
+
+async fn ids_ascend_behind_65536_records(context: Context) -> Outcome {
+    const BATCH: usize = 10_000;
+    let journal = Journal::new(&context)?;
+    let opener = context.opener().await?;
+    let writer = journal.open(&opener).await?;
+    while journal.stored().len() <= 1 << 16 {
+        let bare = |mut record: Record| {
+            record.properties = Properties::default();
+            record
+        };
+        let records: Vec<_> = (0..BATCH).map(|_| bare(writer.record())).collect();
+        let ids = writer.wal.append(Batch::Many(records.clone())).await?;
+        ensure!(
+            ids.len() == BATCH,
+            "{BATCH} records are answered with {} ids",
+            ids.len()
+        );
+        let ids = ids.as_slice().iter().zip(records);
+        journal.put_down(
+            ids.map(|(id, record)| StoredRecord { id: *id, record })
+                .collect(),
+        );
+    }
+    writer.wal.close().await?;
+    opener.close().await?;
+
+    let opener = context.opener().await?;
+    let reader = opener.open_read_only(&journal.name).await?;
+    let stored = journal.stored();
+    let last = stored[stored.len() - 1].id;
+    let all = read(&*reader, Start::Earliest, last).await?;
+    same(&all, &stored, "records of large batches")?;
+    let from = 1 << 16;
+    let behind = read(&*reader, Start::At(stored[from].id), last).await?;
+    same(&behind, &stored[from..], "records behind the first 65,536")?;
+    Ok(opener.close().await?)
 }
 
 async fn ids_of_two_backends_have_no_order(context: Context) -> Outcome {

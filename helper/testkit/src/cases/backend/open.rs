@@ -1,11 +1,11 @@
 //! Opening stores and channels.
 
-use walx_core::ErrorKind;
-use walx_impls::Start;
+use walx_core::{Bounds, ChannelName, ErrorKind};
+use walx_impls::{Claim, Start};
 
 use crate::case::{case, ensure, refused, same};
 use crate::journal::Journal;
-use crate::reading::read;
+use crate::reading::{Reading, read};
 use crate::{Case, Context, Outcome};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -21,6 +21,14 @@ pub(super) fn cases() -> Vec<Case> {
         case!(
             two_channels_of_a_store_do_not_mix,
             "A channel holds its own records and no others."
+        ),
+        case!(
+            channels_whose_names_are_alike_do_not_mix,
+            "Capital and small letters, signs, and every one of 249 characters tell channels apart."
+        ),
+        case!(
+            a_channel_without_records_is_there_after_a_new_open,
+            "A writer that appended nothing has made its channel all the same."
         ),
         case!(
             a_missing_channel_is_not_found_and_not_made,
@@ -89,6 +97,74 @@ async fn two_channels_of_a_store_do_not_mix(context: Context) -> Outcome {
     Ok(opener.close().await?)
 }
 
+async fn channels_whose_names_are_alike_do_not_mix(context: Context) -> Outcome {
+    let base = context.channel("alike")?;
+    let longest = "n".repeat(ChannelName::MAX_BYTES - 1 - base.as_str().len());
+    let ends = [
+        "-a".to_owned(),
+        "-A".to_owned(),
+        "_a".to_owned(),
+        format!("{longest}a"),
+        format!("{longest}b"),
+        longest,
+    ];
+    let opener = context.opener().await?;
+    let mut all = Vec::new();
+    for (count, end) in (1..).zip(ends) {
+        let journal = Journal::of(ChannelName::new(format!("{base}{end}"))?);
+        let writer = journal.open(&opener).await?;
+        writer.append(count).await?;
+        writer.wal.close().await?;
+        all.push(journal);
+    }
+    opener.close().await?;
+
+    let opener = context.opener().await?;
+    let list = opener.list().await?;
+    for journal in all {
+        let (name, stored) = (&journal.name, journal.stored());
+        ensure!(list.contains(name), "{name} is missing in the list");
+        let bounds = opener.bounds(name).await?;
+        let ends = stored.first().zip(stored.last());
+        let ends = ends.map(|(first, last)| Bounds::new(Some(first.id), Some(last.id)));
+        ensure!(Some(bounds) == ends, "the bounds of {name} are {bounds:?}");
+        let reader = opener.open_read_only(name).await?;
+        let found = read(&*reader, Start::Earliest, stored[stored.len() - 1].id).await?;
+        same(&found, &stored, "records of channels with names alike")?;
+    }
+    Ok(opener.close().await?)
+}
+
+async fn a_channel_without_records_is_there_after_a_new_open(context: Context) -> Outcome {
+    let journal = Journal::new(&context)?;
+    let opener = context.opener().await?;
+    let writer = opener.open(&journal.name, Claim::TakeOver).await?;
+    writer.close().await?;
+    opener.close().await?;
+    drop((writer, opener));
+
+    let opener = context.opener().await?;
+    ensure!(
+        opener.list().await?.contains(&journal.name),
+        "a channel without records is missing in the list after a new open"
+    );
+    let reader = opener.open_read_only(&journal.name).await?;
+    let bounds = reader.bounds().await?;
+    ensure!(
+        bounds == Bounds::default(),
+        "nothing was written, and the bounds are {bounds:?}"
+    );
+    let mut reading = Reading::start(&*reader, Start::Earliest).await?;
+    reading.is_silent()?;
+    let last = journal.open(&opener).await?.append(2).await?.remove(1).id;
+    same(
+        &reading.up_to(last).await?,
+        &journal.stored(),
+        "first records of a channel that was there without any",
+    )?;
+    Ok(opener.close().await?)
+}
+
 async fn a_missing_channel_is_not_found_and_not_made(context: Context) -> Outcome {
     let opener = context.opener().await?;
     let missing = context.channel("missing")?;
@@ -119,11 +195,7 @@ async fn the_list_of_channels_is_sorted_and_whole(context: Context) -> Outcome {
         context.channel("c_2")?,
     ];
     for name in &names {
-        opener
-            .open(name, walx_impls::Claim::TakeOver)
-            .await?
-            .close()
-            .await?;
+        opener.open(name, Claim::TakeOver).await?.close().await?;
     }
     names.sort();
     let list = opener.list().await?;

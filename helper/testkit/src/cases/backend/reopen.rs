@@ -37,14 +37,14 @@ async fn dropped_handles_free_everything(context: Context) -> Outcome {
     let journal = Journal::new(&context)?;
     for _ in 0..3 {
         let opener = context.opener().await?;
-        let writer = journal.open(&opener).await?;
+        let writer = journal.open_once_free(&opener).await?;
         writer.append(5).await?;
         let scanner = Reading::start(&*writer.wal, Start::Earliest).await?;
         let reader = opener.open_read_only(&journal.name).await?;
         drop((scanner, reader, writer, opener));
     }
     let opener = context.opener().await?;
-    let writer = journal.open(&opener).await?;
+    let writer = journal.open_once_free(&opener).await?;
     let last = writer.append(1).await?.remove(0).id;
     same(
         &read(&*writer.wal, Start::Earliest, last).await?,

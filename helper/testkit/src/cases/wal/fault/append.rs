@@ -7,7 +7,7 @@ use walx_utility::clock;
 
 use super::bed::{Bed, answer, burst, find, is_behind};
 use crate::case::{ensure, refused, same};
-use crate::log::{PATIENCE, append, take};
+use crate::log::{PATIENCE, Sent, append, take};
 use crate::{Context, Failure, Outcome};
 
 pub(super) async fn a_message_whose_acknowledgement_is_lost_is_there_once(
@@ -89,7 +89,8 @@ pub(super) async fn a_message_that_is_refused_never_appears_and_nothing_overtake
 pub(super) async fn a_wal_whose_connection_is_cut_says_so_and_the_next_owner_goes_on(
     context: Context,
 ) -> Outcome {
-    let bed = Bed::new(&context).await?;
+    let mut bed = Bed::new(&context).await?;
+    bed.option = bed.option.with_recovery_timeout(Duration::ZERO);
     for _ in 0..3 {
         let wal = bed.owner().await?;
         append(&*wal, 2).await?;
@@ -117,6 +118,43 @@ pub(super) async fn a_wal_whose_connection_is_cut_says_so_and_the_next_owner_goe
         wal.close().await?;
     }
     bed.conclude().await.map(drop)
+}
+
+pub(super) async fn a_wal_whose_connection_is_cut_finds_out_what_landed_and_goes_on(
+    context: Context,
+) -> Outcome {
+    let bed = Bed::new(&context).await?;
+    let wal = bed.owner().await?;
+    let (mut sent, mut lsn) = (Vec::new(), Lsn::ZERO);
+    for _ in 0..3 {
+        append(&*wal, 2).await?;
+        let appends = burst(&*wal, 20);
+        context.faults()?.cut();
+        for (message, append) in appends {
+            let place = answer(append).await??;
+            ensure!(
+                place.lsn >= lsn,
+                "{place:?} lies before one that was called earlier"
+            );
+            lsn = place.lsn.next();
+            sent.push((message, place));
+        }
+        answer(wal.append("behind".into())).await??;
+    }
+    let cut_off = wal.owner().incarnation;
+    ensure!(cut_off > 0, "the wal was cut off and never opened again");
+    wal.close().await?;
+    let all = bed.conclude().await?;
+    for (message, place) in sent {
+        ensure!(
+            all.contains(&Sent {
+                place,
+                message: message.clone()
+            }),
+            "{message:?} is not where it was acknowledged, at {place:?}"
+        );
+    }
+    Ok(())
 }
 
 pub(super) async fn a_stalled_append_holds_back_those_behind_it(context: Context) -> Outcome {
@@ -152,7 +190,7 @@ pub(super) async fn a_stalled_append_holds_back_those_behind_it(context: Context
     let mut sent = Vec::new();
     for (message, append) in appends {
         let place = answer(append).await??;
-        sent.push(crate::log::Sent { place, message });
+        sent.push(Sent { place, message });
     }
     same(
         &take(&mut *scanner, 10).await?,

@@ -13,6 +13,7 @@ use self::append::{
     a_message_that_is_refused_never_appears_and_nothing_overtakes_it,
     a_message_whose_acknowledgement_is_lost_is_there_once,
     a_stalled_append_holds_back_those_behind_it,
+    a_wal_whose_connection_is_cut_finds_out_what_landed_and_goes_on,
     a_wal_whose_connection_is_cut_says_so_and_the_next_owner_goes_on,
 };
 use self::open::{
@@ -34,8 +35,12 @@ pub(super) fn cases() -> Vec<Case> {
             "What is called behind it is not acknowledged before it; what is `NotWritten` is nowhere."
         ),
         case!(
+            a_wal_whose_connection_is_cut_finds_out_what_landed_and_goes_on,
+            "Every append is acknowledged, in the order of the calls, and lies once where it was acknowledged."
+        ),
+        case!(
             a_wal_whose_connection_is_cut_says_so_and_the_next_owner_goes_on,
-            "Every append is answered, the wal is unavailable, and the next owner has all that was acknowledged."
+            "Where it may not recover, every append is answered, and the next owner has all that was acknowledged."
         ),
         case!(
             a_stalled_append_holds_back_those_behind_it,
