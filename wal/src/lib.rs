@@ -43,6 +43,7 @@ pub mod blocking;
 
 use std::sync::{Arc, Once};
 
+pub use walx_adaptor::{ChannelManager, ManagedChannel};
 pub use walx_core::*;
 pub use walx_helper::{config, uri};
 pub use walx_impls as impls;
