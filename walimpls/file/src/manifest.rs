@@ -272,11 +272,11 @@ impl Manifest {
     }
 }
 
-/// Whether this is what a writer left that ended while it wrote the first manifest of a new store: half of it, and
-/// nothing of what comes later.
+/// Whether this is what a writer left that ended while it made a new store: halves of manifests, zeros that came to the
+/// disk in part, and nothing of what comes later. The first segment is there, synced, before a manifest names it.
 fn is_begun(dir: &Path) -> bool {
     let others = segment::list(dir).map_or(true, |numbers| !numbers.is_empty());
-    slots(dir) == [Slot::Blank, Slot::Damaged] && !others && !dir.join("ACKED").exists()
+    !others && !dir.join("ACKED").exists()
 }
 
 /// Something that changes with each write of a manifest, and costs little to look at: the two heads.

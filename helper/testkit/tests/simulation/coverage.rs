@@ -25,6 +25,9 @@ const TOLD: &[&str] = &[
 
 /// What the adaptor counts: the metric, and the value of its label.
 const COUNTED: &[(&str, &str)] = &[
+    (metric::APPEND_RECOVERY_TOTAL, "ok"),
+    (metric::APPEND_RECOVERY_TOTAL, "unavailable"),
+    (metric::APPEND_RECOVERY_TOTAL, "fenced"),
     (metric::BACKEND_FAILURE_TOTAL, "not_written"),
     (metric::BACKEND_FAILURE_TOTAL, "outcome_unknown"),
     (metric::BACKEND_FAILURE_TOTAL, "fenced"),

@@ -85,6 +85,8 @@ fn option(world: &World, at: usize) -> OpenOption {
         .with_max_in_flight_bytes(pick(&[1, 600, 1_500, 5_000, 1 << 20]))
         .with_cache(cache())
         .with_close_timeout(Duration::from_millis(pick(&[50, 500, 3_000])))
+        .with_recovery_timeout(Duration::from_millis(pick(&[0, 200, 30_000, 30_000])))
+        .with_append_timeout(pick(&[None, None, Some(1), Some(5)]).map(Duration::from_secs))
         .with_tick_source(match up_to(19) {
             0..=11 => world.ticks(0, false),
             12..=18 => world.ticks(20_000, percent(50)),

@@ -75,11 +75,14 @@ fn show(table: &str) {
     let page = fs::read_to_string(&path).unwrap();
     let (start, end) = ("<!-- planted-adaptor -->\n", "<!-- /planted-adaptor -->\n");
     let (before, rest) = page.split_once(start).unwrap();
-    let (_, after) = rest.split_once(end).unwrap();
-    let expected = format!("{before}{start}\n{table}\n{end}{after}");
+    let (shown, after) = rest.split_once(end).unwrap();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, &expected).unwrap();
+        fs::write(&path, format!("{before}{start}\n{table}\n{end}{after}")).unwrap();
+    } else {
+        assert_eq!(
+            shown.trim(),
+            table.trim(),
+            "run this test with UPDATE_GOLDEN=1"
+        );
     }
-    let shown = fs::read_to_string(&path).unwrap();
-    assert_eq!(shown, expected, "run this test with UPDATE_GOLDEN=1");
 }

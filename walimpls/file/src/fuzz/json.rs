@@ -1,4 +1,4 @@
-use crate::loss::Losses;
+use crate::loss::{Loss, Losses, Note};
 use crate::manifest::{self, Decoded, Manifest, hex, room};
 
 /// A manifest: the text of its body, or the whole file.
@@ -47,10 +47,18 @@ fn losses_file(bytes: &[u8]) -> bool {
     };
     let again = losses.encode().unwrap_or_default();
     assert_eq!(Losses::decode(&again), Ok(Some(losses.clone())));
-    // What a repair writes is sorted, and each of its notes is found again.
+    // What a repair writes is sorted, and each of its notes is found again, by itself or by one that it lies in. No repair
+    // notes more than three losses at one offset.
     let sorted = Losses::new("", losses.notes().to_vec());
-    for note in sorted.notes() {
-        let _ = (sorted.note(&note.loss), note.loss.serials());
+    let place = |loss: &Loss| (loss.segment, loss.offset);
+    for Note { loss, .. } in sorted.notes() {
+        let same = sorted
+            .notes()
+            .iter()
+            .filter(|it| place(&it.loss) == place(loss));
+        let found = sorted.note(loss).is_some();
+        assert!(found || same.count() > 3, "{loss:?} is not found");
+        assert!(loss.serials().ends_with(" lost"));
     }
     true
 }

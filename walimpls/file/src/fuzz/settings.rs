@@ -32,12 +32,21 @@ pub fn config(bytes: &[u8]) -> bool {
     true
 }
 
-/// The list of mounts: what it says of a directory stands in it.
+/// The list of mounts: what it says of a directory stands in it, mounts of others count nothing, and the nearest one
+/// counts, wherever else the list is odd.
 pub fn mounts(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return false;
     };
-    let kind = network::mount_kind(text, Path::new("/mnt/far away/store"));
+    let with = |line: &str| {
+        let list = format!("{text}\n{line}");
+        network::mount_kind(&list, Path::new("/mnt/far away/store"))
+    };
+    let kind = with("");
     assert!(kind.iter().all(|kind| text.contains(&format!(" - {kind}"))));
+    let other = with("1 1 0:1 / /mnt/far\\040away/sto rw - other x rw");
+    assert_eq!(other, kind, "the mount of another directory counts");
+    let nearest = with("1 1 0:1 / /mnt/far\\040away/store rw - nearest x rw");
+    assert_eq!(nearest.as_deref(), Some("nearest"));
     kind.is_some()
 }

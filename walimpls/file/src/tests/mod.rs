@@ -1,6 +1,7 @@
 //! Tests of the whole backend that need its insides: other disks, several stores of one directory in one process.
 
 mod apart;
+mod begun;
 mod cuts;
 mod damage;
 mod damage_table;
