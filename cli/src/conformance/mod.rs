@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// Print the cases and their promises, and run nothing
     #[arg(long, conflicts_with_all = ["stores", "plain", "seed", "jobs"])]
     list: bool,
-    /// Leave the runs under faults out
+    /// Leave out the runs under faults, and cases about faults
     #[arg(long)]
     plain: bool,
     /// The number that the faults go by [default: another one for each run]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use walx_testkit::{Count, Report, Tried, Verdict};
+use walx_testkit::{Count, Failure as Failed, Report, Tried, Verdict};
 
 use crate::exit::Failure;
 use crate::out::Out;
@@ -29,18 +29,25 @@ pub(super) async fn run(name: &str, tried: &Tried, out: &mut Out) -> Result<(), 
         }
         Verdict::Failed(failure) => {
             out.line(line("FAIL")).await?;
-            let promise = format!("promise: {}", tried.trial.case.promise());
-            let seed = tried.seed.map(|seed| format!(" --seed {seed}"));
-            // The store's URI may hold secrets.
-            let again = format!("again: walx conformance STORE --only {case}");
-            let again = format!("{again}{}", seed.unwrap_or_default());
-            let but = format!("but: {failure}");
-            for text in promise.lines().chain(but.lines()).chain(again.lines()) {
+            for text in broken(tried, failure).lines() {
                 out.line(format_args!("      {text}")).await?;
             }
             Ok(())
         }
     }
+}
+
+/// The promise that a run broke, what happened instead, and how to run it again.
+pub(super) fn broken(tried: &Tried, failure: &Failed) -> String {
+    let case = &tried.trial.case;
+    let seed = tried.seed.map(|seed| format!(" --seed {seed}"));
+    format!(
+        "promise: {}\nbut: {failure}\n\
+         again: walx conformance STORE --only {}{}", // The store's URI may hold secrets.
+        case.promise(),
+        case.name(),
+        seed.unwrap_or_default()
+    )
 }
 
 /// What a report says in the end.

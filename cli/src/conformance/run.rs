@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
 use tokio::sync::{mpsc, oneshot};
-use walx_testkit::{Report, Stop, Suite, Tried, table};
+use walx_testkit::{Report, Stop, Suite, Tried, Verdict, table};
 use walx_utility::spawn;
 
 use super::{Args, Output, json, list, print, suites};
@@ -59,7 +59,13 @@ pub(super) async fn all(
     if args.output == Output::Markdown {
         out.bytes(table(&reports).as_bytes()).await?;
         for failed in reports.iter().flat_map(Report::failures) {
-            exit::say(format_args!("broken: {}", failed.trial.case.name()));
+            if let Verdict::Failed(failure) = &failed.verdict {
+                let name = failed.trial.case.name();
+                exit::say(format_args!("broken: {name}"));
+                for line in print::broken(failed, failure).lines() {
+                    exit::say(format_args!("      {line}"));
+                }
+            }
         }
     }
     let kept = reports.iter().all(Report::is_kept);

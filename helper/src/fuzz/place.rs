@@ -12,6 +12,12 @@ pub fn id(bytes: &[u8]) -> bool {
     let Some(id) = comes_back::<MessageId>(bytes, "is no message id") else {
         return false;
     };
+    // Hex may have capitals; nothing else of the text may differ, or be left out of account.
+    let printed = id.to_string();
+    assert!(
+        printed.as_bytes().eq_ignore_ascii_case(bytes),
+        "{printed} has another text"
+    );
     assert!((1..=MessageId::MAX_BYTES).contains(&id.bytes().len()));
     let same = MessageId::new(id.backend(), id.bytes());
     assert_eq!(back(same, id), id);

@@ -1,5 +1,6 @@
 //! The suite as a test program.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -34,7 +35,13 @@ pub fn main_without_faults(
 }
 
 fn harness(suite: Suite) -> ExitCode {
-    let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
+    let seed = match seed(std::env::var_os(SEED).as_deref()) {
+        Ok(seed) => seed,
+        Err(text) => {
+            complain(&text);
+            return ExitCode::FAILURE;
+        }
+    };
     let suite = suite.with_seed(seed);
     // Cargo says whose test this is.
     let suite = match (
@@ -79,6 +86,18 @@ fn harness(suite: Suite) -> ExitCode {
     }
 }
 
+/// A seed that is not understood must not be another one: the run would replay nothing.
+fn seed(text: Option<&OsStr>) -> Result<Option<u64>, String> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let number = text.to_str().and_then(|text| text.parse().ok());
+    let wrong = || {
+        format!("{SEED}: {text:?} is no number; give the one that a failing test named, or none")
+    };
+    number.map(Some).ok_or_else(wrong)
+}
+
 fn completion(tried: &Tried) -> Result<Completion, Failed> {
     match &tried.verdict {
         Verdict::Passed => Ok(Completion::Completed),
@@ -119,6 +138,17 @@ mod tests {
     use walx_memory::MemoryBuilder;
 
     use super::*;
+
+    #[test]
+    fn a_seed_that_is_no_number_is_refused() {
+        assert_eq!(seed(None), Ok(None));
+        assert_eq!(seed(Some(OsStr::new(""))), Ok(None));
+        assert_eq!(seed(Some(OsStr::new("7"))), Ok(Some(7)));
+        for text in ["abc", "-1", "18446744073709551616"] {
+            let refused = seed(Some(OsStr::new(text))).unwrap_err();
+            assert!(refused.contains(text), "{refused}");
+        }
+    }
 
     #[test]
     fn a_table_is_written_where_the_whole_suite_ran() {
