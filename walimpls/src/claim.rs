@@ -7,7 +7,8 @@ pub enum Claim {
     /// pushed out and the answer is `Conflict`, which names it.
     TakeOver,
     /// The owner that got this token opens again after a failure. `Fenced` if anyone opened since; a stale owner
-    /// that wakes up must not disturb the new one.
+    /// that wakes up must not disturb the new one. Its former handle may still be open, also where the fence is a
+    /// lock: it becomes powerless.
     Resume(FenceToken),
 }
 

@@ -14,7 +14,7 @@
 //! }
 //! ```
 //!
-//! Each case is a test of its own, named `level::group::promise`, with a fresh store and 30 seconds. The usual
+//! Each case is a test of its own, named `level::group::promise`, with a fresh store and two minutes. The usual
 //! arguments work: `cargo test --test conformance -- backend::fence`. Each case runs a second time, as `[mine, faulty]`,
 //! under faults that must not change its outcome; one that fails says how to replay them. What a backend's
 //! [`Capability`](walx_core::Capability) rules out is shown as ignored, with the reason.

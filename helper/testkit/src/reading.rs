@@ -59,9 +59,9 @@ impl Reading {
             if let Some(record) = self.ready.pop_front() {
                 return Ok(record);
             }
-            let batch = clock::timeout(PATIENCE, poll(&mut *self.scanner)).await;
+            let batch = woken(poll(&mut *self.scanner)).await;
             let batch = batch
-                .map_err(|_| Failure::new(format!("no record comes behind {:?}", self.last)))?;
+                .ok_or_else(|| Failure::new(format!("no record comes behind {:?}", self.last)))?;
             self.ended = batch.as_ref().err().map(Error::kind);
             self.keep(batch?)?;
         }
@@ -106,14 +106,14 @@ impl Reading {
     /// What comes before the scanner ends, and why it does.
     pub(crate) async fn rest(mut self) -> (Vec<StoredRecord>, Outcome<Error>) {
         let end = loop {
-            match clock::timeout(PATIENCE, poll(&mut *self.scanner)).await {
-                Ok(Ok(batch)) => {
+            match woken(poll(&mut *self.scanner)).await {
+                Some(Ok(batch)) => {
                     if let Err(failure) = self.keep(batch) {
                         break Err(failure);
                     }
                 }
-                Ok(Err(error)) => break Ok(error),
-                Err(_) => break Err(Failure::new("the scanner waits on, and must end")),
+                Some(Err(error)) => break Ok(error),
+                None => break Err(Failure::new("the scanner waits on, and must end")),
             }
         };
         (self.ready.into(), end)
@@ -142,6 +142,14 @@ impl Reading {
         self.largest_batch = self.largest_batch.max(bytes);
         Ok(())
     }
+}
+
+/// The answer of one who is woken in time. The end of the patience wakes as well, and a last look may then find what
+/// nobody told of: that is no answer.
+async fn woken<T>(answer: impl Future<Output = T>) -> Option<T> {
+    let begin = clock::now();
+    let answer = clock::timeout(PATIENCE, answer).await.ok();
+    answer.filter(|_| begin.elapsed() < PATIENCE)
 }
 
 async fn poll(scanner: &mut dyn ScannerImpls) -> walx_core::Result<Vec<Scanned>> {

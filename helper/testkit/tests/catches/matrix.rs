@@ -16,6 +16,9 @@ use crate::{capability, outcome};
 /// Cases that no defect makes fail, and why that can't be.
 const IDLE: &[(&str, &str)] = &[];
 
+/// A case of a second, which runs only with the defects that it is there to find.
+const LONG: &str = "backend::ids::ids_ascend_behind_65536_records";
+
 /// What is planted: in the backend, or in the adaptor above a sound one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Planted {
@@ -32,6 +35,11 @@ fn found() -> Vec<(Planted, Vec<String>)> {
     let (capability, cases) = (capability(), cases());
     let jobs: Vec<_> = (0..planted.len())
         .flat_map(|it| (0..cases.len()).map(move |case| (it, case)))
+        .filter(|(it, case)| {
+            let aimed_at = |defect| ALL.iter().any(|it| it.0 == defect && it.2.contains(&LONG));
+            let aimed = matches!(planted[*it], Planted::Backend(defect) if aimed_at(defect));
+            cases[*case].name() != LONG || aimed
+        })
         .collect();
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {

@@ -1,10 +1,16 @@
 //! One writer at a time.
 
+mod stale;
+
 use std::sync::Arc;
 
 use walx_core::{Capability, ErrorKind, Fence};
 use walx_impls::{Claim, FenceToken, Start};
 
+use self::stale::{
+    a_stale_token_stays_fenced_after_the_end_of_whoever_opened_since,
+    a_token_is_stale_where_another_opener_s_writer_was_opened_since,
+};
 use crate::case::{case, ensure, refused, same};
 use crate::journal::Journal;
 use crate::reading::read;
@@ -66,8 +72,8 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case!(
             an_older_handle_of_a_resumed_writer_is_powerless,
-            "`Claim::Resume` makes the handle that the token comes from powerless, too.",
-            needs "a native fence": native
+            "`Claim::Resume` works beside the handle that the token comes from, and makes it powerless, too.",
+            needs "a fence": any
         ),
         case!(
             a_token_of_another_store_s_writer_opens_nothing,
@@ -229,70 +235,6 @@ async fn a_stale_token_is_fenced_and_disturbs_nobody(context: Context) -> Outcom
         "records of both writers",
     )?;
     Ok(opener.close().await?)
-}
-
-async fn a_stale_token_stays_fenced_after_the_end_of_whoever_opened_since(
-    context: Context,
-) -> Outcome {
-    let mut opener = context.opener().await?;
-    let journal = Journal::new(&context)?;
-    let first = journal.open(&opener).await?;
-    let stale = first.wal.fence_token();
-    first.wal.close().await?;
-    drop(first);
-    for ends in ["a close", "a drop", "a close and a new open of the store"] {
-        let newer = journal.open_once_free(&opener).await?;
-        newer.append(1).await?;
-        if ends != "a drop" {
-            newer.wal.close().await?;
-        }
-        drop(newer);
-        if ends.ends_with("store") {
-            opener.close().await?;
-            opener = context.opener().await?;
-        }
-        let resume = Claim::Resume(stale.clone());
-        // A lock whose holder was dropped may take a moment to be free.
-        let what = format!("Resume with a token of before a writer that ended by {ends}");
-        let kinds = [ErrorKind::Fenced, ErrorKind::Conflict];
-        refused(opener.open(&journal.name, resume).await, &kinds, &what)?;
-    }
-    let last = journal.open_once_free(&opener).await?;
-    let newest = last.append(1).await?.remove(0).id;
-    same(
-        &read(&*last.wal, Start::Earliest, newest).await?,
-        &journal.stored(),
-        "records of all writers",
-    )?;
-    Ok(opener.close().await?)
-}
-
-async fn a_token_is_stale_where_another_opener_s_writer_was_opened_since(
-    context: Context,
-) -> Outcome {
-    let openers = [context.opener().await?, context.opener().await?];
-    let journal = Journal::new(&context)?;
-    let first = journal.open(&openers[0]).await?;
-    first.append(1).await?;
-    let second = journal.open(&openers[1]).await?;
-    for _ in 0..2 {
-        let resume = Claim::Resume(first.wal.fence_token());
-        refused(
-            openers[0].open(&journal.name, resume).await,
-            &[ErrorKind::Fenced],
-            "Resume where another opener's writer was opened since",
-        )?;
-        second.append(2).await?;
-    }
-    let stored = journal.stored();
-    let last = stored[stored.len() - 1].id;
-    same(
-        &read(&*second.wal, Start::Earliest, last).await?,
-        &stored,
-        "records of both openers' writers",
-    )?;
-    openers[0].close().await?;
-    Ok(openers[1].close().await?)
 }
 
 async fn appends_of_an_older_writer_never_land_behind_the_newer_one_s_first_record(

@@ -36,7 +36,9 @@ pub(super) fn cases() -> Vec<Case> {
 async fn at_includes_its_record_and_after_does_not(context: Context) -> Outcome {
     let opener = context.opener().await?;
     let journal = Journal::new(&context)?;
-    journal.open(&opener).await?.append(6).await?;
+    let first = journal.open(&opener).await?;
+    first.append(6).await?;
+    first.wal.close().await?;
     let writer = journal.open(&opener).await?;
     writer.append(6).await?;
     let stored = journal.stored();

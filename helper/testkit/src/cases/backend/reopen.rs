@@ -121,16 +121,17 @@ async fn every_id_names_the_same_record_after_a_new_open(context: Context) -> Ou
 async fn opens_without_an_append_change_nothing(context: Context) -> Outcome {
     let journal = Journal::new(&context)?;
     let opener = context.opener().await?;
-    let last = journal.open(&opener).await?.append(5).await?.remove(4).id;
+    let writer = journal.open(&opener).await?;
+    let last = writer.append(5).await?.remove(4).id;
+    writer.wal.close().await?;
     opener.close().await?;
     for round in 0..10 {
         let opener = context.opener().await?;
         if round % 2 == 0 {
-            let writer = opener
-                .open(&journal.name, walx_impls::Claim::TakeOver)
-                .await?;
-            let mut reading = Reading::start(&*writer, Start::After(last)).await?;
+            let writer = journal.claim(&opener).await?;
+            let mut reading = Reading::start(&*writer.wal, Start::After(last)).await?;
             reading.is_silent()?;
+            writer.wal.close().await?;
         }
         let bounds = opener.bounds(&journal.name).await?;
         ensure!(

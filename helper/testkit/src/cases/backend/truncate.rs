@@ -38,7 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case!(
             a_truncation_of_everything_leaves_a_log_that_goes_on,
-            "After the newest record was truncated, the next one is the earliest.",
+            "After the newest record was truncated, the next one is the earliest, and a scan behind the newest waits for it.",
             needs "truncation that takes place at once": at_once
         ),
         case!(
@@ -177,15 +177,27 @@ async fn a_truncation_of_everything_leaves_a_log_that_goes_on(context: Context) 
         earliest.is_none(),
         "everything was truncated, and the earliest is {earliest:?}"
     );
+    // Nothing is lost to who has seen everything.
+    let mut behind = Reading::start(&*writer.wal, Start::After(newest)).await?;
+    behind.is_silent()?;
     writer.wal.close().await?;
     opener.close().await?;
 
     let opener = context.opener().await?;
+    let reader = opener.open_read_only(&journal.name).await?;
+    let mut behind = Reading::start(&*reader, Start::After(newest)).await?;
+    behind.is_silent()?;
     let before = journal.stored().len();
     let writer = journal.open(&opener).await?;
     let mut reading = Reading::start(&*writer.wal, Start::Earliest).await?;
-    let seen = reading.up_to(writer.append(2).await?.remove(1).id).await?;
+    let last = writer.append(2).await?.remove(1).id;
+    let seen = reading.up_to(last).await?;
     let stored = journal.stored();
+    same(
+        &behind.up_to(last).await?,
+        &stored[before..],
+        "records of a scan behind what was the newest",
+    )?;
     ensure!(
         stored[before].id > newest,
         "an id of before the truncation is given again"

@@ -7,7 +7,7 @@ mod table;
 mod wal;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use async_trait::async_trait;
 use walx_core::{
@@ -25,6 +25,8 @@ pub(crate) use table::ALL;
 struct Memory {
     /// The newest writer of each channel, for older ones that write through it.
     writers: HashMap<ChannelName, Arc<dyn WalImpls>>,
+    /// The newest writer of each channel, as long as somebody has it.
+    newest: HashMap<ChannelName, Weak<dyn WalImpls>>,
     /// All handles of a channel, for one that closes the others.
     handles: HashMap<ChannelName, Vec<Arc<dyn RoWalImpls>>>,
     /// How many records a channel has, and the newest.
@@ -79,6 +81,7 @@ impl OpenerBuilderImpls for Broken {
             inner,
             defect: self.defect,
             memory: Arc::clone(&self.memory),
+            tokens: Mutex::default(),
         }))
     }
 }

@@ -1,8 +1,9 @@
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use walx_core::{Bounds, Capability, ChannelName, Error, ErrorKind, MessageId, Result};
-use walx_impls::{Batch, Claim, OpenerImpls, RoWalImpls, WalImpls};
+use walx_impls::{Batch, Claim, FenceToken, OpenerImpls, RoWalImpls, WalImpls};
 use walx_utility::sync::lock;
 
 use super::wal::{BrokenReader, BrokenWal, bounds};
@@ -12,12 +13,18 @@ pub(super) struct BrokenOpener {
     pub(super) inner: Arc<dyn OpenerImpls>,
     pub(super) defect: Defect,
     pub(super) memory: Arc<Mutex<Memory>>,
+    /// The tokens of the newest writers that it opened itself.
+    pub(super) tokens: Mutex<HashMap<ChannelName, FenceToken>>,
 }
 
 impl BrokenOpener {
     fn channel(&self, name: &ChannelName) -> ChannelName {
         match self.defect {
             Defect::ChannelsMix => ChannelName::new("all").unwrap(),
+            Defect::NamesAreOneCase => ChannelName::new(name.as_str().to_lowercase()).unwrap(),
+            Defect::NamesAreCut => {
+                ChannelName::new(&name.as_str()[..name.as_str().len().min(63)]).unwrap()
+            }
             _ => name.clone(),
         }
     }
@@ -37,6 +44,22 @@ impl BrokenOpener {
             shared: Arc::default(),
             closed: Arc::default(),
         }
+    }
+
+    /// Whether a token is taken for that of the newest writer.
+    fn takes(&self, channel: &ChannelName, token: &FenceToken) -> bool {
+        match self.defect {
+            Defect::TokensAreOfOneOpener => lock(&self.tokens).get(channel) == Some(token),
+            Defect::TokensOutliveWhoeverCameAfter => {
+                let newest = lock(&self.memory).newest.get(channel).cloned();
+                newest.is_some_and(|it| it.strong_count() == 0)
+            }
+            _ => false,
+        }
+    }
+
+    fn has_gone(&self, channel: &ChannelName) -> bool {
+        self.defect == Defect::EmptyChannelsGo && lock(&self.memory).newest(channel).is_none()
     }
 
     async fn creates(&self, channel: &ChannelName, defect: Defect) -> Result<()> {
@@ -63,7 +86,15 @@ impl OpenerImpls for BrokenOpener {
             (_, claim) => claim,
         };
         let name = self.channel(channel);
+        let claim = match claim {
+            Claim::Resume(token) if self.takes(&name, &token) => Claim::TakeOver,
+            claim => claim,
+        };
         let inner = self.defect.tells(self.inner.open(&name, claim).await)?;
+        lock(&self.tokens).insert(name.clone(), inner.fence_token());
+        lock(&self.memory)
+            .newest
+            .insert(name.clone(), Arc::downgrade(&inner));
         if self.defect == Defect::NeverFences {
             let mut memory = lock(&self.memory);
             memory.writers.insert(name.clone(), Arc::clone(&inner));
@@ -79,6 +110,9 @@ impl OpenerImpls for BrokenOpener {
     async fn open_read_only(&self, channel: &ChannelName) -> Result<Arc<dyn RoWalImpls>> {
         let name = self.channel(channel);
         self.creates(&name, Defect::ReadersCreate).await?;
+        if self.has_gone(&name) {
+            return Err(Error::new(ErrorKind::NotFound, "nothing was written"));
+        }
         let inner = self.defect.tells(self.inner.open_read_only(&name).await)?;
         if self.defect == Defect::ReadersFence {
             self.inner.open(&name, Claim::TakeOver).await?;
@@ -106,6 +140,7 @@ impl OpenerImpls for BrokenOpener {
         match self.defect {
             Defect::ListsBackwards => list.reverse(),
             Defect::ListsNothing => list.clear(),
+            Defect::EmptyChannelsGo => list.retain(|it| !self.has_gone(it)),
             _ => {}
         }
         Ok(list)

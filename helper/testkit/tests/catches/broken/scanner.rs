@@ -24,6 +24,8 @@ pub(super) struct BrokenScanner {
     closed: Arc<AtomicBool>,
     seen: usize,
     held: Option<Scanned>,
+    waited: bool,
+    last: Option<Scanned>,
 }
 
 impl BrokenScanner {
@@ -40,6 +42,8 @@ impl BrokenScanner {
             closed,
             seen: 0,
             held: None,
+            waited: false,
+            last: None,
         }
     }
 
@@ -68,6 +72,10 @@ impl BrokenScanner {
     /// What becomes of a batch.
     fn batch(&mut self, batch: Vec<Scanned>) -> Vec<Scanned> {
         let mut out: Vec<Scanned> = Vec::new();
+        if self.defect == Defect::ScanRepeatsAfterAWait && std::mem::take(&mut self.waited) {
+            out.extend(self.last.take());
+        }
+        self.last = batch.last().cloned();
         for scanned in batch {
             self.seen += 1;
             let fourth = self.seen.is_multiple_of(4);
@@ -98,7 +106,10 @@ impl ScannerImpls for BrokenScanner {
     fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<Scanned>>> {
         loop {
             let answer = match self.poll_source(context) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    self.waited = true;
+                    return Poll::Pending;
+                }
                 Poll::Ready(answer) => self.defect.tells(answer),
             };
             let closed = self.closed.load(Ordering::SeqCst);

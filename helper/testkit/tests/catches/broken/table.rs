@@ -24,6 +24,11 @@ pub(crate) const ALL: &[(D, &str, &[&str])] = &[
         &["backend::open::a_channel_opened_again_and_again_keeps_what_was_written"],
     ),
     (
+        D::ScanRepeatsAfterAWait,
+        "a scan that waited hands out its last record again",
+        &["backend::cancel::a_wait_that_is_given_up_takes_no_record_with_it"],
+    ),
+    (
         D::ScanHoldsTheNewestBack,
         "a scan hands out a record only once there is another one behind it",
         &[
@@ -105,6 +110,11 @@ pub(crate) const ALL: &[(D, &str, &[&str])] = &[
         &["backend::truncate::a_truncated_position_is_lost_and_the_earliest_is_named"],
     ),
     (
+        D::LosesWhoHasSeenEverything,
+        "a scan behind the newest record is lost where everything was truncated",
+        &["backend::truncate::a_truncation_of_everything_leaves_a_log_that_goes_on"],
+    ),
+    (
         D::AppendsAtFirstPoll,
         "an append takes its place when its future is first polled",
         &[
@@ -135,6 +145,16 @@ pub(crate) const ALL: &[(D, &str, &[&str])] = &[
         D::AnswersTheIdBefore,
         "an append is answered with the id of the record before",
         &["backend::append::an_answer_names_the_place_of_its_record"],
+    ),
+    (
+        D::CutsLargeBatches,
+        "of a batch only the first 5,000 records are stored",
+        &["backend::ids::ids_ascend_behind_65536_records"],
+    ),
+    (
+        D::CountsInTwoBytes,
+        "ids begin again behind 65,536 records",
+        &["backend::ids::ids_ascend_behind_65536_records"],
     ),
     (
         D::LosesTheNewestAtAClose,
@@ -227,6 +247,16 @@ pub(crate) const ALL: &[(D, &str, &[&str])] = &[
         &["backend::fence::a_stale_token_is_fenced_and_disturbs_nobody"],
     ),
     (
+        D::TokensOutliveWhoeverCameAfter,
+        "an old token opens again once the newer writer has ended",
+        &["backend::fence::a_stale_token_stays_fenced_after_the_end_of_whoever_opened_since"],
+    ),
+    (
+        D::TokensAreOfOneOpener,
+        "Resume knows of no writer that another opener opened",
+        &["backend::fence::a_token_is_stale_where_another_opener_s_writer_was_opened_since"],
+    ),
+    (
         D::TruncatesNothing,
         "a truncation does nothing",
         &[
@@ -296,6 +326,21 @@ pub(crate) const ALL: &[(D, &str, &[&str])] = &[
         D::ChannelsMix,
         "all channels are one",
         &["backend::open::two_channels_of_a_store_do_not_mix"],
+    ),
+    (
+        D::NamesAreOneCase,
+        "names of channels are told apart without their case",
+        &["backend::open::channels_whose_names_are_alike_do_not_mix"],
+    ),
+    (
+        D::NamesAreCut,
+        "of a channel's name 63 characters are kept",
+        &["backend::open::channels_whose_names_are_alike_do_not_mix"],
+    ),
+    (
+        D::EmptyChannelsGo,
+        "a channel without records is not found",
+        &["backend::open::a_channel_without_records_is_there_after_a_new_open"],
     ),
     (
         D::ListsBackwards,

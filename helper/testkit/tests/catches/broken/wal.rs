@@ -39,6 +39,13 @@ impl RoWalImpls for BrokenReader {
             (Defect::LastGivesTooFew, Start::Last(count)) => Start::Last(count.saturating_sub(1)),
             (_, start) => start,
         };
+        if let (Defect::LosesWhoHasSeenEverything, Start::After(_)) = (self.defect, start) {
+            let bounds = self.inner.bounds().await?;
+            if bounds.earliest.is_none() && bounds.newest.is_some() {
+                let kind = ErrorKind::PositionLost { earliest: None };
+                return Err(Error::new(kind, "everything is gone"));
+            }
+        }
         let options = match self.defect {
             Defect::ScanIgnoresReadAhead => ScanOptions::new(usize::MAX),
             _ => options,
@@ -220,6 +227,18 @@ impl WalImpls for BrokenWal {
             }
             (Defect::AnswersTheIdBefore, batch) => {
                 answer(writer.append(batch), |ids| ids.map(|id| beside(id, -1)))
+            }
+            (Defect::CountsInTwoBytes, batch) => answer(writer.append(batch), |ids| {
+                ids.map(|id| {
+                    MessageId::from_u64(walx_memory::NAME, id.to_u64().unwrap_or(0) & 0xffff)
+                })
+            }),
+            (Defect::CutsLargeBatches, Batch::Many(mut many)) if many.len() > 5000 => {
+                let ids = (first..).take(many.len());
+                let ids = ids.map(|at| MessageId::from_u64(walx_memory::NAME, at));
+                let ids = Batch::Many(ids.collect());
+                many.truncate(5000);
+                answer(writer.append(Batch::Many(many)), |_| ids)
             }
             // Every other append waits for the next one, which goes first, or for its future.
             (Defect::ReordersTwoAppends, batch) => {

@@ -26,7 +26,7 @@ pub(super) async fn an_append_whose_answer_is_lost_is_there_once(context: Contex
     let (behind, appending) = writer.call();
     refused(answer(appending).await?, DEAD, "an append behind it")?;
     writer.wal.close().await?;
-    let next = journal.claim(&opener).await?;
+    let next = journal.claim_once_free(&opener).await?;
     let landed = goes_on(&journal, next, &[record, behind]).await?;
     ensure!(
         landed == 1,
@@ -59,7 +59,7 @@ pub(super) async fn a_refused_append_is_nowhere_and_nothing_overtakes_it(
         }
     }
     writer.wal.close().await?;
-    let next = journal.claim(&opener).await?;
+    let next = journal.claim_once_free(&opener).await?;
     let landed = goes_on(&journal, next, &fate).await?;
     ensure!(landed == 0, "{landed} records landed that were not written");
     Ok(opener.close().await?)
@@ -72,7 +72,7 @@ pub(super) async fn appends_on_their_way_at_a_cut_are_there_in_order_or_not_at_a
     let journal = Journal::new(&context)?;
     let faults = context.faults()?;
     for _ in 0..3 {
-        let writer = journal.open(&opener).await?;
+        let writer = journal.open_once_free(&opener).await?;
         writer.append(2).await?;
         let calls: Vec<_> = (0..20).map(|_| writer.call()).collect();
         faults.cut();
@@ -94,7 +94,7 @@ pub(super) async fn appends_on_their_way_at_a_cut_are_there_in_order_or_not_at_a
         }
         writer.wal.close().await?;
         drop(writer);
-        let next = journal.claim(&opener).await?;
+        let next = journal.claim_once_free(&opener).await?;
         goes_on(&journal, next, &fate).await?;
     }
     Ok(opener.close().await?)
@@ -172,7 +172,7 @@ pub(super) async fn a_close_answers_appends_whose_answers_are_held(context: Cont
     }
     drop(writer);
     context.faults()?.release();
-    let next = journal.claim(&opener).await?;
+    let next = journal.claim_once_free(&opener).await?;
     goes_on(&journal, next, &fate).await?;
     Ok(opener.close().await?)
 }

@@ -130,7 +130,7 @@ pub(super) async fn a_channel_whose_open_was_not_answered_can_be_opened_again(
         "an append of the older writer",
     )?;
     first.wal.close().await?;
-    let next = journal.claim(&opener).await?;
+    let next = journal.claim_once_free(&opener).await?;
     goes_on(&journal, next, &[record]).await?;
     Ok(opener.close().await?)
 }

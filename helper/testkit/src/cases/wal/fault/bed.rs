@@ -10,7 +10,7 @@ use walx_utility::clock;
 
 use crate::case::{ensure, refused};
 use crate::history::{Checks, Recorder, check};
-use crate::log::{PATIENCE, Sent, message, messages, option};
+use crate::log::{PATIENCE, Sent, message, messages, open_once_free, option};
 use crate::{Context, Failure, Outcome};
 
 /// A channel in a store, whose every call and answer is put down.
@@ -40,7 +40,7 @@ impl Bed {
 
     /// The next owner, whatever the last one left.
     pub(super) async fn owner(&self) -> Outcome<Arc<dyn Wal>> {
-        Ok(self.store.open(self.option.clone()).await?)
+        open_once_free(&self.store, &self.option).await
     }
 
     /// The next owner appends behind what is there, everything is read, and the history is held to the promises.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use walx_core::{OpenOption, Opener, RoWal, ScanOption, Wal};
+use walx_core::{ErrorKind, OpenOption, Opener, RoWal, ScanOption, Wal};
 use walx_utility::clock;
 use walx_utility::random::Stream;
 use walx_utility::spawn::{self, Task};
@@ -53,6 +53,10 @@ async fn owner(bed: &Bed) -> Outcome<Arc<dyn Wal>> {
         match bed.store.open(bed.option.clone()).await {
             Ok(wal) => return Ok(wal),
             Err(error) if is_open_failure(&error) => {}
+            // A lock that an open without an answer took, and is about to let go.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                clock::sleep(Duration::from_millis(2)).await;
+            }
             Err(error) => return Err(error.into()),
         }
     }
