@@ -25,10 +25,10 @@ impl Current {
         Arc::clone(&lock(&self.handle))
     }
 
-    /// From here on another one. What scanners hold of the former one stays readable: it is dropped, not closed.
-    pub(crate) fn replace(&self, handle: Arc<dyn WalImpls>) {
-        let former = std::mem::replace(&mut *lock(&self.handle), handle);
-        drop(former);
+    /// From here on another one. Hands the former one out, to be dropped outside of locks, and not closed: what
+    /// scanners hold of it stays readable.
+    pub(crate) fn replace(&self, handle: Arc<dyn WalImpls>) -> Arc<dyn WalImpls> {
+        std::mem::replace(&mut *lock(&self.handle), handle)
     }
 
     pub(crate) async fn truncate(&self, id: MessageId) -> Result<()> {

@@ -209,3 +209,28 @@ async fn requests_of_many_at_once_end_with_the_largest() {
     wal.append(message("x")).await.unwrap();
     assert!(!manager.list()[0].changing);
 }
+
+#[test]
+fn a_request_is_told_where_the_runtime_ends_that_carries_out_the_one_before_it() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let (first, second) = (runtime(), runtime());
+    let rig = Rig::new();
+    let manager = ChannelManager::new(rig.opener.clone());
+    rig.faults().hold();
+    let shortly = Duration::from_millis(20);
+    first.block_on(async {
+        let opening = clock::timeout(shortly, manager.open(at(&rig, 1)));
+        assert!(opening.await.is_err());
+    });
+    second.block_on(async {
+        let mut opening = std::pin::pin!(manager.open(at(&rig, 2)));
+        assert!(clock::timeout(shortly, opening.as_mut()).await.is_err());
+        first.shutdown_background();
+        assert_eq!(kind(within(opening).await), ErrorKind::Internal);
+        rig.faults().clear();
+        within(manager.open(at(&rig, 3))).await.unwrap();
+    });
+}

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use common::{message, numbers, scan_all, texts, within};
 use walx_adaptor::adapt_opener;
 use walx_core::{
-    BackendName, Bounds, Capability, ChannelName, Lsn, MessageId, OpenOption, Record, Result,
-    ScanOption,
+    BackendName, Bounds, Capability, ChannelName, ErrorKind, Lsn, MessageId, OpenOption, Record,
+    Result, ScanOption,
 };
 use walx_impls::{
     Appending, Batch, Claim, FenceToken, OpenerImpls, RoWalImpls, ScanOptions, ScannerImpls, Start,
@@ -72,6 +72,11 @@ impl RoWalImpls for SplittingWal {
 #[async_trait]
 impl WalImpls for SplittingWal {
     fn append(&self, batch: Batch<Record>) -> Appending {
+        let first = &batch.as_slice()[0];
+        assert!(
+            first.header.owner.incarnation == 0 || first.payload != "panics",
+            "planned"
+        );
         let mut parts = Vec::new();
         batch.for_each(|record| parts.push(self.0.append(Batch::One(record))));
         Appending::new(async move {
@@ -120,4 +125,58 @@ async fn the_rest_of_a_batch_is_written_behind_what_landed_of_it_however_often_i
             assert_eq!(entry.message().unwrap().place, *place);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_which_a_part_landed_is_never_told_as_not_written() {
+    let store = MemoryStore::new();
+    let opener = Arc::new(Splitting(store.opener()));
+    let opener = adapt_opener(BackendName::constant("memory"), opener);
+    let channel = ChannelName::new("orders").unwrap();
+    let wal = opener.open(OpenOption::new(channel.clone())).await.unwrap();
+    let faults = store.faults(&channel);
+    faults.pass_next(2).unknown_next(false).pass_next(1);
+    faults.fail_next(10_000, ErrorKind::NotWritten);
+    let batch = wal.append_batch((0..4).map(message).collect());
+    let error = walx_utility::clock::timeout(std::time::Duration::from_secs(40), batch);
+    let error = error.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+}
+
+#[tokio::test]
+async fn what_landed_of_a_refused_batch_is_not_taken_for_the_append_behind_it() {
+    let store = MemoryStore::new();
+    let opener = Arc::new(Splitting(store.opener()));
+    let opener = adapt_opener(BackendName::constant("memory"), opener);
+    let channel = ChannelName::new("orders").unwrap();
+    let wal = opener.open(OpenOption::new(channel.clone())).await.unwrap();
+    let faults = store.faults(&channel);
+    faults.pass_next(2).fail_next(1, ErrorKind::TooLarge);
+    let batch = wal.append_batch((0..4).map(message).collect());
+    let behind = wal.append(message("behind"));
+    within(batch).await.unwrap_err();
+    let Ok(place) = within(behind).await else {
+        return;
+    };
+    let entries = scan_all(wal.as_ref(), ScanOption::earliest()).await;
+    let told = entries.iter().filter_map(|it| it.message());
+    let found: Vec<_> = told.filter(|it| it.place == place).collect();
+    assert_eq!(found[0].message, message("behind"));
+}
+
+#[tokio::test]
+async fn nobody_waits_for_ever_where_the_backend_panics_while_it_is_written_again() {
+    let store = MemoryStore::new();
+    let opener = Arc::new(Splitting(store.opener()));
+    let opener = adapt_opener(BackendName::constant("memory"), opener);
+    let channel = ChannelName::new("orders").unwrap();
+    let wal = opener.open(OpenOption::new(channel.clone())).await.unwrap();
+    store.faults(&channel).unknown_next(false);
+    let texts = ["before", "panics", "behind"];
+    let appends = texts.map(|text| wal.append(message(text)));
+    for append in appends {
+        let error = within(append).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    }
+    assert!(!wal.availability().is_available());
 }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Rig, message, numbers, scan_all, take, texts, within};
-use walx_core::{Availability, CacheOption, ErrorKind, Lsn, Message, ScanOption, Term, Wal};
+use walx_core::{
+    Availability, CacheOption, ErrorKind, Lsn, Message, OpenOption, ScanOption, Term, Wal,
+};
 use walx_utility::{clock, random, spawn};
 
 async fn all_of(wal: &Arc<dyn Wal>) -> Vec<String> {
@@ -329,4 +331,52 @@ async fn what_a_message_carries_survives_a_recovery() {
     within(wal.append(sent.clone())).await.unwrap();
     let entries = scan_all(wal.as_ref(), ScanOption::earliest()).await;
     assert_eq!(entries[0].message().unwrap().message, sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_record_takes_no_time_from_the_next_recovery() {
+    let rig = Rig::new();
+    let option = rig.option().with_recovery_timeout(Duration::MAX);
+    for option in [option, rig.option()] {
+        refused_then_lost(&rig, option).await;
+    }
+}
+
+async fn refused_then_lost(rig: &Rig, option: OpenOption) {
+    let wal = rig.opener.open(option).await.unwrap();
+    rig.faults().fail_next(1, ErrorKind::TooLarge);
+    let error = within(wal.append(message("no"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    clock::sleep(Duration::from_secs(3_600)).await;
+    rig.faults().unknown_next(false);
+    within(wal.append(message(0))).await.unwrap();
+    wal.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_release_whose_answer_is_lost_releases_the_channel() {
+    for landed in [true, false] {
+        let rig = Rig::new();
+        let wal = rig.open().await;
+        wal.append(message(0)).await.unwrap();
+        rig.faults().unknown_next(landed);
+        wal.close().await.unwrap();
+        let wal = rig.open().await;
+        wal.append(message(1)).await.unwrap();
+        assert_eq!(all_of(&wal).await, numbers(0..2), "landed: {landed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_barriers_alone_is_given_up_and_not_opened_in_a_busy_loop() {
+    let rig = Rig::new();
+    let wal = rig.open().await;
+    for _ in 0..1_000 {
+        rig.faults().fail_next(1, ErrorKind::Unavailable);
+        rig.faults().pass_next(1);
+    }
+    let error = clock::timeout(Duration::from_secs(40), wal.append(message("x")));
+    let error = error.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    assert!(wal.owner().incarnation < 50, "{}", wal.owner());
 }

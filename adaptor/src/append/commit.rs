@@ -292,6 +292,7 @@ impl Drop for Driver {
         self.writer.fail(&Error::new(ErrorKind::Internal, why));
         let mut order = lock(&self.writer.order);
         order.driver = None;
+        order.recovering = false;
         self.flights.append(&mut order.placed);
         let drained = order.drained.clone();
         drop(order);
@@ -318,7 +319,7 @@ enum Fetched {
 
 impl Writer {
     /// Takes no more appends after one has failed; scans of what is confirmed go on.
-    fn fail(&self, failure: &Error) {
+    pub(super) fn fail(&self, failure: &Error) {
         let mut order = lock(&self.order);
         if matches!(order.phase, Phase::Failed(_)) {
             return;

@@ -14,6 +14,7 @@ use walx_utility::budget::Budget;
 use walx_utility::clock;
 
 use super::Writer;
+use super::answer::unknown;
 use super::permit::{Gone, Reserve};
 use super::slot::Slot;
 use super::stages::{Begun, Stages};
@@ -177,8 +178,8 @@ impl Order {
     }
 
     /// Takes new places for what is not in the log, under the present owner.
-    pub(super) fn fly_again(&mut self, flight: Flight, now: Tick) -> Flight {
-        let records = flight.records.map(|record| {
+    pub(super) fn fly_again(&mut self, flight: &mut Flight, now: Tick) {
+        flight.records = flight.records.clone().map(|record| {
             let placed = self.number(record.header.kind, now);
             let header = Header {
                 owner: placed.owner,
@@ -189,12 +190,11 @@ impl Order {
             };
             Record { header, ..record }
         });
-        Flight {
-            appending: Some(self.hand_over(&records)),
-            records,
-            stages: flight.stages.again(),
-            ..flight
-        }
+        flight.stages = flight.stages.again();
+        // Where the backend panics it may have it.
+        let panicked = unknown("the backend panicked while the append took its place");
+        flight.appending = Some(Appending::ready(Err(panicked)));
+        flight.appending = Some(self.hand_over(&flight.records));
     }
 }
 

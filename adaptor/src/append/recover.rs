@@ -6,9 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use walx_core::{Availability, BoxFuture, Error, ErrorKind, Lsn, MessageId, Result, Seq, Status};
-use walx_impls::{Appending, Batch, StoredRecord};
+use walx_impls::{Appending, Batch, Kind, StoredRecord};
+use walx_utility::backoff::Backoff;
 use walx_utility::clock::{self, Instant};
 use walx_utility::sync::lock;
 
@@ -16,8 +18,11 @@ use super::Writer;
 use super::answer::{answer_of, definite, not_written, unknown};
 use super::commit::Driver;
 use super::order::{Ending, Flight};
-use super::reopen::{Reopened, Reopening};
+use super::reopen::{self, Reopened, Reopening};
 use crate::planted::{self, Bug};
+
+/// A time that may be added to any moment.
+const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 /// How a driver finds out what became of an append that failed.
 #[derive(Default)]
@@ -27,6 +32,8 @@ pub(super) struct Recovery {
     cause: Option<Error>,
     /// Since when nothing was acknowledged.
     since: Option<Instant>,
+    /// The pauses between opens, since then.
+    pauses: Option<Backoff>,
     /// The first records of a batch whose others are written again.
     landed_in_part: Vec<StoredRecord>,
 }
@@ -41,6 +48,7 @@ impl Recovery {
     /// Something was acknowledged.
     pub(super) fn progressed(&mut self) {
         self.since = None;
+        self.pauses = None;
     }
 
     pub(super) fn stop(&mut self) {
@@ -57,6 +65,14 @@ impl Flight {
         }
     }
 
+    fn first_seq(&self) -> Option<Seq> {
+        self.records.as_slice().first()?.header.seq
+    }
+
+    fn is_release(&self) -> bool {
+        matches!(&self.records, Batch::One(record) if record.header.kind == Kind::Release)
+    }
+
     /// The numbers of the record behind it.
     pub(super) fn next(&self) -> Option<(Seq, Lsn)> {
         let last = &self.records.as_slice().last()?.header;
@@ -71,7 +87,11 @@ impl Flight {
         };
         let answer = Pin::new(appending).poll(&mut Context::from_waker(Waker::noop()));
         match answer {
-            Poll::Ready(Err(error)) if error.kind() == ErrorKind::NotWritten => error,
+            Poll::Ready(Err(error))
+                if error.kind() == ErrorKind::NotWritten && self.landed.is_empty() =>
+            {
+                error
+            }
             _ => unknown("an append failed, and it could not be found out what of it landed")
                 .with_context("failed", cause),
         }
@@ -114,6 +134,8 @@ impl Driver {
         let refused = is_refusal(&error);
         let mut behind = VecDeque::new();
         let answered = if refused {
+            // It is decided, as by an acknowledgement.
+            self.recovery.progressed();
             Some((flight, Err(error.clone())))
         } else {
             flight.appending = Some(Appending::ready(Err(error.clone())));
@@ -132,6 +154,11 @@ impl Driver {
         behind.append(&mut self.flights);
         self.flights = behind;
         let since = *self.recovery.since.get_or_insert_with(clock::now);
+        // Nothing was acknowledged since the last open: a store that takes Barriers and nothing else is not opened in
+        // a busy loop.
+        let pauses = self.recovery.pauses.as_mut();
+        let pause = pauses.map(Backoff::pause).unwrap_or_default();
+        self.recovery.pauses.get_or_insert_with(reopen::pauses);
         let mut order = lock(&self.writer.order);
         order.recovering = true;
         let (backend, placed_by) = (Arc::clone(&order.backend), order.owner);
@@ -147,7 +174,11 @@ impl Driver {
             newest: self.newest,
             next: self.next.0,
             tick,
-            deadline: since + self.writer.recovery_timeout,
+            in_doubt: false,
+            pause,
+            deadline: since
+                .checked_add(self.writer.recovery_timeout)
+                .unwrap_or_else(|| since + FOR_EVER),
         };
         drop(backend);
         self.recovery.reopening = Some(match cause.kind() {
@@ -208,6 +239,12 @@ impl Driver {
             return;
         }
         self.flights.append(&mut order.placed);
+        if let Some(first) = reopened.landed.first()
+            && self.flights.front().and_then(Flight::first_seq) != first.record.header.seq
+        {
+            drop(order);
+            return self.give_up(refused_in_part(first));
+        }
         let last = reopened.landed.last().map(|it| &it.record.header);
         let behind = last.and_then(|it| Some((it.seq?.next(), it.next_lsn()?)));
         (order.numbering.seq, order.numbering.lsn) = behind.unwrap_or(self.next);
@@ -222,9 +259,14 @@ impl Driver {
         if planted::is(Bug::TurnsTheOrder) && landed.is_empty() {
             self.flights.make_contiguous().reverse();
         }
-        for mut flight in std::mem::take(&mut self.flights) {
+        // Each stays where the driver's end finds it: the backend may panic.
+        for _ in 0..self.flights.len() {
+            let Some(mut flight) = self.flights.pop_front() else {
+                break;
+            };
             let there = flight.take_landed(&mut landed);
-            if there.len() == flight.records.len() {
+            // A Release ends its owner only where nothing follows it: there is our Barrier now.
+            if there.len() == flight.records.len() && !flight.is_release() {
                 let ids = Batch::Many(there.into_iter().map(|it| it.id).collect());
                 self.group.push((flight, Ok(ids)));
                 continue;
@@ -233,14 +275,22 @@ impl Driver {
                 flight.keep_rest(&there);
                 self.recovery.landed_in_part = there;
             }
-            self.flights.push_back(order.fly_again(flight, now));
+            self.flights.push_back(flight);
+            if let Some(flight) = self.flights.back_mut() {
+                order.fly_again(flight, now);
+            }
+        }
+        if self.flights.is_empty() {
+            // Nobody waits: the next failure has its whole time.
+            self.recovery.progressed();
         }
         writer
             .incarnation
             .store(reopened.owner.incarnation, Ordering::Relaxed);
+        // In the same critical section in which the wal can't end: a close closes the handle that it finds.
+        let former = (former, writer.current.replace(reopened.backend));
         writer.unlock(order);
         drop(former);
-        writer.current.replace(reopened.backend);
         writer.show_available();
     }
 
@@ -260,15 +310,17 @@ impl Driver {
 
     /// Nothing more will be found out: from here on nothing is acknowledged.
     fn give_up(&mut self, error: Error) {
-        let mut order = lock(&self.writer.order);
-        self.flights.append(&mut order.placed);
-        order.recovering = false;
-        drop(order);
         let fenced = error.kind() == ErrorKind::Fenced;
         let cause = match self.recovery.cause.take() {
             Some(cause) if !fenced => definite(cause).with_context("recovery", &error),
             _ => error,
         };
+        // First, so that nothing more takes a place: no handle is there that it could go to.
+        self.writer.fail(&cause);
+        let mut order = lock(&self.writer.order);
+        self.flights.append(&mut order.placed);
+        order.recovering = false;
+        drop(order);
         for mut flight in self.flights.drain(..) {
             let error = match fenced {
                 true => cause.clone(),
@@ -283,8 +335,8 @@ impl Driver {
 impl Flight {
     /// The first records of its batch landed: what is left of it is written again.
     fn keep_rest(&mut self, there: &[StoredRecord]) {
-        self.landed.extend(there.iter().map(answer_of));
         if let Batch::Many(records) = &mut self.records {
+            self.landed.extend(there.iter().map(answer_of));
             records.drain(..there.len());
         }
     }
@@ -325,6 +377,14 @@ impl Writer {
             recovering
         });
     }
+}
+
+fn refused_in_part(landed: &StoredRecord) -> Error {
+    let text = "the backend refused an append that landed all the same, or in part; open the wal anew and scan";
+    Error::new(ErrorKind::Internal, text).with_context(
+        "landed",
+        format!("{} at {}", landed.record.header, landed.id),
+    )
 }
 
 /// Whether the backend refuses this very record, which it would do again.

@@ -23,6 +23,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long it is looked who the new owner is.
 const LOOK: Duration = Duration::from_millis(500);
 
+pub(super) fn pauses() -> Backoff {
+    Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
+}
+
 /// What is known of a channel when one of its appends has failed.
 pub(super) struct Reopening {
     pub(super) opener: Arc<dyn OpenerImpls>,
@@ -37,6 +41,10 @@ pub(super) struct Reopening {
     pub(super) next: Seq,
     /// The largest tick that was given out.
     pub(super) tick: Tick,
+    /// Whether an open of ours has no answer that counts, and may have taken place.
+    pub(super) in_doubt: bool,
+    /// How long to wait before the first try.
+    pub(super) pause: Duration,
     /// When to give up.
     pub(super) deadline: Instant,
 }
@@ -54,9 +62,13 @@ pub(super) struct Reopened {
 impl Reopening {
     /// Tries until it is open, somebody else owns it, the failure is one that stays, or the time is over.
     pub(super) async fn run(mut self) -> Result<Reopened> {
-        let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut pauses = pauses();
         let mut owner = self.placed_by;
-        let mut in_doubt = false;
+        let left = self.deadline.saturating_duration_since(clock::now());
+        clock::sleep(self.pause.min(left)).await;
+        if clock::now() >= self.deadline {
+            return Err(no_progress());
+        }
         loop {
             owner = owner.reopened();
             let left = self.deadline.saturating_duration_since(clock::now());
@@ -66,11 +78,10 @@ impl Reopening {
             let error = match tried {
                 Ok(reopened) => return Ok(reopened),
                 Err(error) if error.kind() == ErrorKind::Fenced => {
-                    return Err(self.fenced(error, in_doubt).await);
+                    return Err(self.fenced(error).await);
                 }
                 Err(error) => error,
             };
-            in_doubt = true;
             let pause = pauses.pause();
             if error.status() == Status::Permanent || clock::now() + pause >= self.deadline {
                 return Err(error);
@@ -85,7 +96,16 @@ impl Reopening {
             false => Claim::Resume(self.token.clone()),
             true => Claim::TakeOver,
         };
-        let backend = self.opener.open(&self.channel, claim).await?;
+        let doubted = std::mem::replace(&mut self.in_doubt, true);
+        let backend = match self.opener.open(&self.channel, claim).await {
+            Ok(backend) => backend,
+            Err(error) => {
+                // This one changed nothing; one before it may have.
+                self.in_doubt = doubted || error.kind() != ErrorKind::Fenced;
+                return Err(error);
+            }
+        };
+        self.in_doubt = false;
         self.token = backend.fence_token();
         self.tick = self.ticks.now().max(self.tick.next());
         let handle = backend.as_ref();
@@ -132,10 +152,10 @@ impl Reopening {
     }
 
     /// Says who overtook this owner, as far as the log tells.
-    async fn fenced(&self, error: Error, in_doubt: bool) -> Error {
+    async fn fenced(&self, error: Error) -> Error {
         match self.newest_owner().await {
             Some(owner) if owner.term > self.placed_by.term => error.with_context("owner", owner),
-            _ if in_doubt => {
+            _ if self.in_doubt => {
                 let text = "an open of this owner, whose answer was lost, fenced the next one; open the wal anew";
                 Error::new(ErrorKind::Unavailable, text).with_source(error)
             }
@@ -156,7 +176,7 @@ impl Reopening {
 
     /// What an append was refused with that another owner's open has overtaken.
     pub(super) async fn overtaken(self, error: Error) -> Result<Reopened> {
-        Err(self.fenced(error, false).await)
+        Err(self.fenced(error).await)
     }
 }
 
@@ -169,6 +189,11 @@ fn hole(it: &StoredRecord) -> Error {
     let text = "the records behind the last confirmed one don't carry on from it; verify the store";
     Error::new(ErrorKind::Corrupt, text)
         .with_context("next", format!("{} at {}", it.record.header, it.id))
+}
+
+fn no_progress() -> Error {
+    let text = "it opens again, but no append succeeded in the time of recovery_timeout";
+    Error::new(ErrorKind::Unavailable, text)
 }
 
 fn no_answer() -> Error {

@@ -109,6 +109,8 @@ impl ChannelManager {
         match outcome {
             Outcome::Open(wal) if at.term() == term => match wal.availability() {
                 Availability::Unavailable(error) => Err(error),
+                // Of a store that is closed, or in favour of a larger term.
+                Availability::Closed => Err(named(not_open(term))),
                 _ => Ok(Managed::of(wal)),
             },
             _ => Err(named(not_open(term))),

@@ -117,7 +117,9 @@ impl Slot {
     }
 
     pub(super) fn is_changing(&self) -> bool {
-        lock(&self.state).running
+        let at = self.current.borrow().as_ref().map(|(at, _)| *at);
+        let state = lock(&self.state);
+        state.wished.as_ref().map(|(wish, _)| *wish) > at
     }
 
     /// The wish that is not carried out yet; with none the task ends.
@@ -137,13 +139,20 @@ struct Running {
 }
 
 impl Drop for Running {
-    /// It was ended in the midst of its work, with its runtime: nobody waits for ever, and the next request goes on.
+    /// It was ended in the midst of its work, with its runtime or by a panic: nobody waits for ever, and the next
+    /// request goes on.
     fn drop(&mut self) {
         if let Some(wish) = self.doing {
-            let text = "the runtime was shut down while the request was carried out";
+            let text =
+                "the request was not carried out to its end: a panic, or its runtime was shut down";
             let failed = Outcome::Failed(Error::new(ErrorKind::Internal, text));
-            self.slot.current.send_replace(Some((wish, failed)));
-            lock(&self.slot.state).running = false;
+            // In one piece, so that no request counts on a task that is gone; it may have come after `wish`.
+            let mut state = lock(&self.slot.state);
+            let last = state.wished.as_ref().map_or(wish, |(last, _)| *last);
+            let former = self.slot.current.send_replace(Some((last, failed)));
+            state.running = false;
+            drop(state);
+            drop(former);
         }
     }
 }
