@@ -15,13 +15,13 @@ use common::{message, numbers, scan_all, texts, within};
 use walx_adaptor::adapt_opener;
 use walx_core::{
     BackendName, Bounds, Capability, ChannelName, ErrorKind, Lsn, MessageId, OpenOption, Record,
-    Result, ScanOption,
+    Result, ScanOption, Wal,
 };
 use walx_impls::{
     Appending, Batch, Claim, FenceToken, OpenerImpls, RoWalImpls, ScanOptions, ScannerImpls, Start,
     WalImpls,
 };
-use walx_memory::MemoryStore;
+use walx_memory::{Faults, MemoryStore};
 
 struct Splitting(Arc<dyn OpenerImpls>);
 
@@ -97,17 +97,22 @@ impl WalImpls for SplittingWal {
     }
 }
 
+/// A wal over it, and what goes wrong below.
+async fn open() -> (Arc<dyn Wal>, Faults) {
+    let store = MemoryStore::new();
+    let opener = Arc::new(Splitting(store.opener()));
+    let opener = adapt_opener(BackendName::constant("memory"), opener);
+    let channel = ChannelName::new("orders").unwrap();
+    let wal = opener.open(OpenOption::new(channel.clone())).await;
+    (wal.unwrap(), store.faults(&channel))
+}
+
 #[tokio::test]
 async fn the_rest_of_a_batch_is_written_behind_what_landed_of_it_however_often_it_fails() {
     for (first, again, landed) in [(0, 1, true), (2, 1, false), (2, 1, true), (4, 2, true)] {
-        let store = MemoryStore::new();
-        let opener = Arc::new(Splitting(store.opener()));
-        let opener = adapt_opener(BackendName::constant("memory"), opener);
-        let channel = ChannelName::new("orders").unwrap();
-        let wal = opener.open(OpenOption::new(channel.clone())).await.unwrap();
+        let (wal, faults) = open().await;
         // The Barrier of the recovery passes, and what is written behind it fails again.
-        store
-            .faults(&channel)
+        faults
             .pass_next(first)
             .unknown_next(landed)
             .pass_next(again)
@@ -129,12 +134,7 @@ async fn the_rest_of_a_batch_is_written_behind_what_landed_of_it_however_often_i
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_of_which_a_part_landed_is_never_told_as_not_written() {
-    let store = MemoryStore::new();
-    let opener = Arc::new(Splitting(store.opener()));
-    let opener = adapt_opener(BackendName::constant("memory"), opener);
-    let channel = ChannelName::new("orders").unwrap();
-    let wal = opener.open(OpenOption::new(channel.clone())).await.unwrap();
-    let faults = store.faults(&channel);
+    let (wal, faults) = open().await;
     faults.pass_next(2).unknown_next(false).pass_next(1);
     faults.fail_next(10_000, ErrorKind::NotWritten);
     let batch = wal.append_batch((0..4).map(message).collect());
@@ -145,12 +145,7 @@ async fn a_batch_of_which_a_part_landed_is_never_told_as_not_written() {
 
 #[tokio::test]
 async fn what_landed_of_a_refused_batch_is_not_taken_for_the_append_behind_it() {
-    let store = MemoryStore::new();
-    let opener = Arc::new(Splitting(store.opener()));
-    let opener = adapt_opener(BackendName::constant("memory"), opener);
-    let channel = ChannelName::new("orders").unwrap();
-    let wal = opener.open(OpenOption::new(channel.clone())).await.unwrap();
-    let faults = store.faults(&channel);
+    let (wal, faults) = open().await;
     faults.pass_next(2).fail_next(1, ErrorKind::TooLarge);
     let batch = wal.append_batch((0..4).map(message).collect());
     let behind = wal.append(message("behind"));
@@ -166,12 +161,8 @@ async fn what_landed_of_a_refused_batch_is_not_taken_for_the_append_behind_it() 
 
 #[tokio::test]
 async fn nobody_waits_for_ever_where_the_backend_panics_while_it_is_written_again() {
-    let store = MemoryStore::new();
-    let opener = Arc::new(Splitting(store.opener()));
-    let opener = adapt_opener(BackendName::constant("memory"), opener);
-    let channel = ChannelName::new("orders").unwrap();
-    let wal = opener.open(OpenOption::new(channel.clone())).await.unwrap();
-    store.faults(&channel).unknown_next(false);
+    let (wal, faults) = open().await;
+    faults.unknown_next(false);
     let texts = ["before", "panics", "behind"];
     let appends = texts.map(|text| wal.append(message(text)));
     for append in appends {
