@@ -305,6 +305,7 @@ async fn errors_of_memory(bed: &Bed) -> Vec<Error> {
     errors.push(refused(store.repair(RepairMode::DryRun, &progress).await));
     let small = OpenOption::try_from("orders")
         .unwrap()
+        .with_recovery_timeout(Duration::ZERO)
         .with_max_in_flight_bytes(1000);
     let wal = store.open(small).await.unwrap();
     errors.push(refused(open(&*store, "orders").await));
