@@ -2,7 +2,7 @@
 //!
 //! ```
 //! # use std::sync::Arc;
-//! # use walx_core::{Config, ErrorKind, OpenOption, OpenerBuilder};
+//! # use walx_core::{Config, OpenOption, OpenerBuilder};
 //! use walx_testkit::faults::{Faulty, Plan};
 //!
 //! # fn main() -> walx_core::Result<()> {
@@ -14,8 +14,9 @@
 //! let store = walx_adaptor::adapt(Arc::new(backend)).build(Config::new()).await?;
 //! let wal = store.open(OpenOption::try_from("orders")?).await?;
 //! faults.lose_ack_next();
-//! let lost = wal.append("paid".into()).await.unwrap_err();
-//! assert_eq!(lost.kind(), ErrorKind::OutcomeUnknown, "{faults}");
+//! // The wal finds out by itself that it landed.
+//! let place = wal.append("paid".into()).await?;
+//! assert_eq!((place.owner.incarnation, wal.owner().incarnation), (0, 1), "{faults}");
 //! # Ok(())
 //! # })
 //! # }
