@@ -8,7 +8,9 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use walx_core::{Availability, BoxFuture, Error, ErrorKind, Lsn, MessageId, Result, Seq, Status};
+use walx_core::{
+    Availability, BoxFuture, Error, ErrorKind, Header, Lsn, MessageId, Result, Seq, Status,
+};
 use walx_impls::{Appending, Batch, Kind, StoredRecord};
 use walx_utility::backoff::Backoff;
 use walx_utility::clock::{self, Instant};
@@ -75,8 +77,7 @@ impl Flight {
 
     /// The numbers of the record behind it.
     pub(super) fn next(&self) -> Option<(Seq, Lsn)> {
-        let last = &self.records.as_slice().last()?.header;
-        Some((last.seq?.next(), last.next_lsn()?))
+        numbers_behind(&self.records.as_slice().last()?.header)
     }
 
     /// What its caller gets where the channel could not be opened again: the backend may have said that nothing was
@@ -246,7 +247,7 @@ impl Driver {
             return self.give_up(refused_in_part(first));
         }
         let last = reopened.landed.last().map(|it| &it.record.header);
-        let behind = last.and_then(|it| Some((it.seq?.next(), it.next_lsn()?)));
+        let behind = last.and_then(numbers_behind);
         (order.numbering.seq, order.numbering.lsn) = behind.unwrap_or(self.next);
         order.numbering.tick = reopened.tick;
         order.owner = reopened.owner;
@@ -297,13 +298,8 @@ impl Driver {
     /// What landed of a batch is durable, though its caller waits for the rest.
     pub(super) fn confirm_in_part(&mut self, records: &mut Vec<StoredRecord>) {
         if let Some(last) = self.recovery.landed_in_part.last() {
-            let header = &last.record.header;
             self.newest = Some(last.id);
-            self.next = header
-                .seq
-                .map(Seq::next)
-                .zip(header.next_lsn())
-                .unwrap_or(self.next);
+            self.next = numbers_behind(&last.record.header).unwrap_or(self.next);
         }
         records.append(&mut self.recovery.landed_in_part);
     }
@@ -377,6 +373,11 @@ impl Writer {
             recovering
         });
     }
+}
+
+/// The numbers with which a log goes on behind a record.
+fn numbers_behind(header: &Header) -> Option<(Seq, Lsn)> {
+    Some((header.seq?.next(), header.next_lsn()?))
 }
 
 fn refused_in_part(landed: &StoredRecord) -> Error {
