@@ -14,9 +14,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use walx_core::{Bytes, CacheOption, End, Message, OpenOption, Opener, ScanMode, ScanOption, Wal};
+use walx_adaptor::interceptor::{Chaos, Checksum, Compression, Encryption, Key, KeyRing, Trace};
+use walx_core::{
+    AppendContext, Bytes, CacheOption, ChannelInfo, ChannelName, End, Interceptor, Lsn, Message,
+    MessageId, OpenOption, Opener, Owner, Place, PlacedMessage, ScanContext, ScanMode, ScanOption,
+    Seq, Term, Tick, Wal,
+};
 use walx_memory::MemoryStore;
-use walx_utility::{clock, spawn};
+use walx_utility::{clock, random, spawn};
 
 const ROUNDS: usize = 5;
 const PAYLOAD: &[u8] = &[7; 128];
@@ -46,7 +51,11 @@ fn main() {
         println!(
             "adaptor over the memory backend, 128 B, metrics and tracing on, durability: none"
         );
-        append(if quick { 10_000 } else { 1_000_000 }).await;
+        let messages = if quick { 10_000 } else { 1_000_000 };
+        append("no hooks", &[], messages).await;
+        let light: [Arc<dyn Interceptor>; 2] = [Arc::new(Trace::new()), Arc::new(Chaos::new())];
+        append("trace, chaos", &light, messages).await;
+        hooks(messages / 10);
         scan_from_the_cache(if quick { 10_000 } else { 100_000 }).await;
         delivery(if quick { 100 } else { 3_000 }).await;
         fan_out(if quick { 200 } else { 5_000 }).await;
@@ -54,11 +63,11 @@ fn main() {
 }
 
 /// One task appends, pipelined, and awaits each handle.
-async fn append(messages: usize) {
+async fn append(chain: &str, hooks: &[Arc<dyn Interceptor>], messages: usize) {
     let mut rates = Vec::new();
     let mut costs = Vec::new();
     for _ in 0..ROUNDS {
-        let wal = open(CacheOption::default()).await;
+        let wal = open_with(CacheOption::default(), hooks).await;
         let (start, cpu) = (clock::now(), cpu_time());
         let mut handles = VecDeque::with_capacity(1024);
         for _ in 0..messages {
@@ -78,7 +87,7 @@ async fn append(messages: usize) {
         wal.close().await.expect("a close");
     }
     println!(
-        "append, pipelined, one task: {:.0} appends/s, {:.2} us CPU an append",
+        "append, pipelined, one task, {chain}: {:.0} appends/s, {:.2} us CPU an append",
         median(rates),
         median(costs)
     );
@@ -197,12 +206,18 @@ async fn fan_out(milliseconds: u64) {
 }
 
 async fn open(cache: CacheOption) -> Arc<dyn Wal> {
+    open_with(cache, &[]).await
+}
+
+async fn open_with(cache: CacheOption, hooks: &[Arc<dyn Interceptor>]) -> Arc<dyn Wal> {
     let store = MemoryStore::new();
     let name = walx_core::BackendName::constant("memory");
     let opener: Arc<dyn Opener> = walx_adaptor::adapt_opener(name, store.opener());
     let option = OpenOption::try_from("bench")
         .expect("a name")
         .with_cache(cache);
+    let hooks = hooks.iter().cloned();
+    let option = hooks.fold(option, OpenOption::with_interceptor);
     opener.open(option).await.expect("a wal")
 }
 
@@ -223,4 +238,81 @@ fn cpu_time() -> Duration {
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
+}
+
+/// What one message costs in each hook, by itself: `before`, `after` and `scan`, called as the chain calls them.
+fn hooks(messages: usize) {
+    let keys = KeyRing::new("bench", Key::new([7; 32])).expect("a ring");
+    let all: Vec<(Arc<dyn Interceptor>, bool)> = vec![
+        (Arc::new(Trace::new()), true),
+        (Arc::new(Chaos::new()), true),
+        (Arc::new(Checksum::new()), false),
+        (Arc::new(Compression::lz4()), false),
+        #[cfg(feature = "zstd")]
+        (Arc::new(Compression::zstd(3).expect("a level")), false),
+        (Arc::new(Encryption::new(keys)), false),
+    ];
+    let large = words(1 << 20);
+    for (hook, is_light) in all {
+        let small = through(&hook, messages, &Bytes::from_static(PAYLOAD));
+        let large = through(&hook, messages.div_ceil(10_000), &large);
+        let name = hook.name();
+        let us = |time: Duration| time.as_secs_f64() * 1e6;
+        println!(
+            "hook {name}: 128 B {:.3} us in, {:.3} us out; 1 MiB {:.0} us in, {:.0} us out",
+            us(small.0),
+            us(small.1),
+            us(large.0),
+            us(large.1)
+        );
+        if is_light && cfg!(not(debug_assertions)) {
+            assert!(small.0 + small.1 < Duration::from_nanos(100), "{name}");
+        }
+    }
+}
+
+/// So many bytes of words by chance, the same each time.
+fn words(bytes: usize) -> Bytes {
+    let mut chance = random::Stream::seeded(1);
+    let words: Vec<u64> = (0..4096).map(|_| chance.number()).collect();
+    let mut all = Vec::with_capacity(bytes + 16);
+    while all.len() < bytes {
+        let word = words[chance.within(0..4096) as usize];
+        all.extend(format!("{:x} ", word >> (word % 48)).bytes());
+    }
+    all.truncate(bytes);
+    all.into()
+}
+
+/// The time of a message on its way in, and on its way out.
+fn through(hook: &Arc<dyn Interceptor>, messages: usize, payload: &Bytes) -> (Duration, Duration) {
+    let channel = ChannelName::new("bench").expect("a name");
+    let channel = ChannelInfo::read_write(channel, Term::FIRST);
+    let owner = Owner::new(Term::FIRST);
+    let id = MessageId::from_u64(walx_core::BackendName::constant("memory"), 0);
+    let place = Place::new(id, Lsn::ZERO, Tick::ZERO, owner);
+    let (mut before, mut scan) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let fresh = || Message::new(payload.clone());
+        let mut all: Vec<_> = (0..messages).map(|_| fresh()).collect();
+        let context = AppendContext::new(&channel, owner, payload.len(), 0);
+        let start = clock::now();
+        for message in &mut all {
+            hook.before(&context, message).expect("a message");
+            hook.after(&context, &Ok(place));
+        }
+        before.push(start.elapsed().as_secs_f64());
+        let place = |message| PlacedMessage::new(place, message, Seq::ZERO, None);
+        let mut all: Vec<_> = all.into_iter().map(place).collect();
+        let context = ScanContext::new(&channel);
+        let start = clock::now();
+        for placed in &mut all {
+            hook.scan(&context, placed).expect("a message");
+        }
+        scan.push(start.elapsed().as_secs_f64());
+        let same = all.iter().all(|it| it.message == fresh());
+        assert!(same, "what comes out went in");
+    }
+    let each = |times| Duration::from_secs_f64(median(times) / messages as f64);
+    (each(before), each(scan))
 }

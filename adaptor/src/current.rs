@@ -7,17 +7,22 @@ use walx_core::{Bounds, ChannelName, MessageId, Result};
 use walx_impls::{RoWalImpls, ScanOptions, ScannerImpls, Start, WalImpls};
 use walx_utility::sync::lock;
 
+use crate::search;
+
 /// The present handle, for everybody but appends: those take their place under a lock that has it as well.
 pub(crate) struct Current {
     channel: ChannelName,
     handle: Mutex<Arc<dyn WalImpls>>,
+    /// Whether the backend finds a place by its mark.
+    indexed: bool,
 }
 
 impl Current {
-    pub(crate) fn new(handle: Arc<dyn WalImpls>) -> Arc<Self> {
+    pub(crate) fn new(handle: Arc<dyn WalImpls>, indexed: bool) -> Arc<Self> {
         Arc::new(Self {
             channel: handle.channel().clone(),
             handle: Mutex::new(handle),
+            indexed,
         })
     }
 
@@ -43,7 +48,11 @@ impl RoWalImpls for Current {
     }
 
     async fn scan(&self, start: Start, options: ScanOptions) -> Result<Box<dyn ScannerImpls>> {
-        self.get().scan(start, options).await
+        let handle = self.get();
+        match self.indexed {
+            true => handle.scan(start, options).await,
+            false => search::scan(handle.as_ref(), start, options).await,
+        }
     }
 
     async fn bounds(&self) -> Result<Bounds> {

@@ -5,6 +5,7 @@ use walx_impls::{Kind, OpenerImpls, RoWalImpls, ScanOptions, Scanned, Start};
 
 use crate::look::{Look, Released, look, next_batch};
 use crate::patience::{Patience, patiently};
+use crate::truncation::last_droppable;
 
 /// Describes a channel through a reader of it; scanners are added by whoever knows them.
 pub(crate) async fn describe(
@@ -18,7 +19,7 @@ pub(crate) async fn describe(
     let mut description = Description::new(channel.clone(), opener.capability(), tail);
     description.bounds = patiently(|| reader.bounds()).await?;
     description.earliest = first_lsn(reader, &looked).await?;
-    description.last_droppable = looked.numbered.as_ref().and(looked.before);
+    description.last_droppable = last_droppable(reader, &looked).await?;
     description.owner = looked
         .owner
         .map(|(owner, released)| LastOwner::new(owner, released == Released::Yes, looked.who));
@@ -69,7 +70,9 @@ async fn first_lsn(reader: &dyn RoWalImpls, looked: &Look) -> Result<Option<Lsn>
                 continue;
             };
             let header = &record.record.header;
-            if header.kind == Kind::Data {
+            // Of a message that begins with a later chunk the first ones are gone.
+            let is_whole = header.chunk.is_none_or(|chunk| chunk.index == 0);
+            if header.kind == Kind::Data && is_whole {
                 return Ok(header.lsn);
             }
             if record.id >= newest {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime;
 use tokio::sync::watch;
 use tracing::Span;
-use walx_core::{BackendName, CacheOption, ChannelInfo, ChannelName, Lsn, Tail, Tick};
+use walx_core::{BackendName, CacheOption, ChannelInfo, ChannelName, Limits, Lsn, Tail, Tick};
 use walx_impls::RoWalImpls;
 use walx_utility::clock::{self, Instant};
 use walx_utility::sync::lock;
@@ -84,18 +84,19 @@ pub(crate) struct Lent {
 }
 
 impl Feed {
-    /// Joins the feed of these records, which is made where there is none.
+    /// Joins the feed of these records, which is made where there is none, with the budget of its first wal.
     pub(crate) fn join(
         key: Key,
         backend: Arc<dyn RoWalImpls>,
         option: CacheOption,
+        limits: &Limits,
         span: Span,
     ) -> Membership {
         let feed = {
             let mut feeds = lock(&FEEDS);
             let entry = feeds.entry(key.clone()).or_default();
             entry.upgrade().unwrap_or_else(|| {
-                let feed = Arc::new(Self::new(key, option));
+                let feed = Arc::new(Self::new(key, option, limits));
                 *entry = Arc::downgrade(&feed);
                 feed
             })
@@ -115,12 +116,12 @@ impl Feed {
         Membership { feed, number }
     }
 
-    fn new(key: Key, option: CacheOption) -> Self {
+    fn new(key: Key, option: CacheOption, limits: &Limits) -> Self {
         let channel = ChannelInfo::read_only(key.channel.clone());
         let tail = Tail::new(Lsn::ZERO, None, Tick::ZERO);
         Self {
             key,
-            cache: Cache::new(&channel, option, None, tail),
+            cache: Cache::new(&channel, option, limits.clone(), None, tail),
             state: Mutex::default(),
         }
     }

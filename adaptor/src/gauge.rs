@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use metrics::{Gauge, Label, gauge};
 use tracing::Span;
-use walx_core::{Access, BackendName, ChannelInfo, Owner};
+use walx_core::{Access, BackendName, Category, ChannelInfo, Limits, Owner, Use};
 use walx_utility::metric;
 use walx_utility::sync::lock;
 
@@ -83,6 +83,16 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// Shows what is held of the process's budget of memory.
+pub(crate) fn show_limits() {
+    let now = Limits::process().snapshot();
+    for category in Category::ALL {
+        let Use { used, limit, .. } = now.of(category);
+        gauge!(metric::LIMIT_USED_BYTES, "category" => category.name()).set(used as f64);
+        gauge!(metric::LIMIT_BYTES, "category" => category.name()).set(limit as f64);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::gauge::mode;
 use crate::interceptor::outcome;
 use crate::opener::OpenerAdaptor;
 use crate::patience::patiently;
+use crate::scan_defaults::ScanDefaults;
 use crate::scanner::{self, Log};
 
 pub(crate) struct Handle {
@@ -32,6 +33,7 @@ pub(crate) struct Handle {
     opener: Arc<OpenerAdaptor>,
     /// Whether the store closes with this wal.
     close_store: bool,
+    scan_defaults: ScanDefaults,
 }
 
 impl Handle {
@@ -53,6 +55,7 @@ impl Handle {
             timeout: option.close_timeout,
             opener,
             close_store: option.close_store,
+            scan_defaults: ScanDefaults::of(option),
         })
     }
 
@@ -70,6 +73,7 @@ impl Handle {
 
     pub(crate) async fn scan(&self, option: ScanOption) -> Result<Box<dyn Scanner>> {
         let _inside = self.enter("scan")?;
+        let option = self.scan_defaults.apply(option);
         let asked = clock::now();
         let started = match scanner::check_ids(self.opener.backend(), &option) {
             Ok(()) => patiently(|| scanner::start(&self.log, option.clone())).await,

@@ -9,26 +9,36 @@
 //! | append | `wal`, `append`, `append/admit`, `append/order`, `append/commit`, `append/slot` |
 //! | recovery | `append/recover`, `append/reopen`, `current` |
 //! | scan | `scanner/start`, `scanner/confirmed`, `scanner/read`, `scanner/check`, `scanner/deliver`; `cache`; `feed`, `fetch` for readers |
+//! | mirror | `layer/mirror`, `layer/mirror/wal`, `layer/mirror/pump`, `layer/mirror/copy` |
 //! | the channels of a node | `manager`, `manager/slot` |
 //! | close | `handle`, `wal`, `close`, `opener` |
-//! | what is told | `interceptor`, `append/slow`, `gauge`, `watch` |
+//! | limits | `append/room`, `append/pace`, `metered`, `cache` |
+//! | what is told | `interceptor/metrics`, `interceptor/tracing`, `append/slow`, `gauge`, `watch` |
+//! | hooks | `interceptor`, `interceptor/chain` |
 //! | look after a store | `describe`, `verify`, `doctor` |
 //! | what tests must find | `planted` |
 
 mod append;
+mod backwards;
 mod barrier;
 mod cache;
+mod checkpoint;
 mod close;
 mod current;
 mod describe;
 mod doctor;
 mod feed;
 mod fetch;
+mod find;
+mod found;
 mod gauge;
 mod handle;
-mod interceptor;
+pub mod interceptor;
+pub mod layer;
 mod look;
 mod manager;
+mod metered;
+mod newest;
 mod open;
 mod opener;
 mod patience;
@@ -37,8 +47,11 @@ pub mod planted;
 #[cfg(not(feature = "planted"))]
 mod planted;
 mod read_only;
+mod scan_defaults;
 mod scanner;
+mod search;
 mod settle;
+mod truncation;
 mod verify;
 mod wal;
 mod watch;

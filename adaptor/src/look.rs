@@ -1,6 +1,8 @@
 //! Looks at the end of a channel: its newest record that carries numbers, and what lies behind it.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 
 use walx_core::{Error, ErrorKind, MessageId, Owner, Record, Result, Tick};
 use walx_impls::{Kind, RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
@@ -187,7 +189,27 @@ pub(crate) async fn for_each_until(
     last: MessageId,
     mut f: impl FnMut(&StoredRecord, bool) -> Result<()>,
 ) -> Result<()> {
-    let scan = |start| patiently(move || wal.scan(start, ScanOptions::default()));
+    let each = |record: &StoredRecord, damaged| {
+        f(record, damaged).map(ControlFlow::<Infallible>::Continue)
+    };
+    let options = ScanOptions::default();
+    read_until(wal, start, last, options, each)
+        .await
+        .map(|_| ())
+}
+
+/// As [`for_each_until`], until `f` breaks.
+pub(crate) async fn read_until<B>(
+    wal: &dyn RoWalImpls,
+    start: Start,
+    last: MessageId,
+    options: ScanOptions,
+    mut f: impl FnMut(&StoredRecord, bool) -> Result<ControlFlow<B>>,
+) -> Result<Option<B>> {
+    let scan = |start| {
+        let options = &options;
+        patiently(move || wal.scan(start, options.clone()))
+    };
     let mut scanner = scan(start).await?;
     let (mut damaged, mut seen) = (false, None);
     let mut patience = Patience::new();
@@ -209,9 +231,11 @@ pub(crate) async fn for_each_until(
                 Scanned::Record(record) if seen == Some(record.id) => {}
                 Scanned::Record(record) => {
                     seen = Some(record.id);
-                    f(&record, std::mem::take(&mut damaged))?;
+                    if let ControlFlow::Break(found) = f(&record, std::mem::take(&mut damaged))? {
+                        return Ok(Some(found));
+                    }
                     if record.id >= last {
-                        return Ok(());
+                        return Ok(None);
                     }
                 }
                 Scanned::Damage(_) => damaged = true,

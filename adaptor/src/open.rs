@@ -13,6 +13,7 @@ use crate::append::{Numbering, Settled, Writer};
 use crate::barrier::append_barrier;
 use crate::cache::Cache;
 use crate::current::Current;
+use crate::found::{Found, find};
 use crate::gauge::Presence;
 use crate::look::{Look, TRIES, for_each_until, look};
 use crate::patience::patiently;
@@ -82,6 +83,7 @@ struct Owned {
     backend: Arc<dyn WalImpls>,
     owner: Owner,
     end: LogEnd,
+    found: Found,
 }
 
 async fn own(
@@ -98,7 +100,8 @@ async fn own(
         .map_or(Seq::ZERO, Seq::next);
     let tick = now.max(floor.next());
     let previous = looked.owner.map(|(owner, _)| owner);
-    let barrier = append_barrier(backend.as_ref(), owner, tick, previous, next_seq).await?;
+    let barrier = append_barrier(backend.as_ref(), owner, tick, previous, next_seq);
+    let barrier = in_time(barrier, option).await?;
 
     let mut end = read_through(backend.as_ref(), &looked, tick, barrier).await?;
     if end.lost > 0 {
@@ -120,13 +123,33 @@ async fn own(
     if least > owner.term && !planted::is(Bug::IgnoresALateOwner) {
         owner = Owner::new(least);
         let (tick, seq) = (end.numbering.tick.next(), end.numbering.seq);
-        append_barrier(backend.as_ref(), owner, tick, previous, seq).await?;
+        let barrier = append_barrier(backend.as_ref(), owner, tick, previous, seq);
+        in_time(barrier, option).await?;
         end.numbering.tick = tick;
+    }
+    let mut found = find(backend.as_ref(), end.newest.as_ref(), option.idempotency).await?;
+    if planted::is(Bug::LeavesFoundOpen) {
+        found.open.clear();
     }
     Ok(Owned {
         backend,
         owner,
         end,
+        found,
+    })
+}
+
+/// A Barrier has no more time than any append.
+async fn in_time(
+    barrier: impl Future<Output = Result<MessageId>>,
+    option: &OpenOption,
+) -> Result<MessageId> {
+    let Some(limit) = option.append_timeout else {
+        return barrier.await;
+    };
+    clock::timeout(limit, barrier).await.unwrap_or_else(|_| {
+        let text = "the backend has not answered the owner's first record in the time of append_timeout; open again";
+        Err(refused(ErrorKind::Unavailable, text, option))
     })
 }
 
@@ -255,14 +278,23 @@ impl Owned {
             .and_then(|it| it.record.header.seq)
             .unwrap_or(seq);
         let channel = ChannelInfo::read_write(option.channel.clone(), self.owner.term);
-        let cache = Cache::new(&channel, option.cache, Some(first), tail);
+        let cache = Cache::new(
+            &channel,
+            option.cache,
+            option.limits.clone(),
+            Some(first),
+            tail,
+        );
         cache.publish(seed.into_iter().collect(), clock::now());
         cache.set_before(self.end.before);
-        let backend = Current::new(Arc::clone(&self.backend));
+        let indexed = opener.capability().start_by_time;
+        let backend = Current::new(Arc::clone(&self.backend), indexed);
         let settled = Settled {
             owner: self.owner,
             numbering: self.end.numbering,
             newest: tail.id,
+            keys: self.found.keys,
+            open: self.found.open,
             opener,
             backend: self.backend,
             current: Arc::clone(&backend),

@@ -22,11 +22,12 @@ use crate::close::{Child, CloseOnce};
 use crate::describe::describe;
 use crate::feed::{Key, Storage};
 use crate::gauge::mode;
-use crate::interceptor::outcome;
-use crate::look::look;
+use crate::interceptor::{check_order, outcome};
 use crate::open;
 use crate::patience::patiently;
 use crate::read_only::RoWalAdaptor;
+use crate::search::Searching;
+use crate::truncation::limit;
 use crate::verify::verify;
 use crate::wal::WalAdaptor;
 use crate::watch::Watch;
@@ -135,8 +136,13 @@ impl OpenerAdaptor {
                 "a reader owns nothing: leave term and take_over out, or open for writing";
             return Err(named(Error::new(ErrorKind::InvalidInput, message)));
         }
+        check_order(&option.interceptors).map_err(named)?;
         let opening = patiently(|| self.inner.open_read_only(&option.channel));
         let backend: Arc<dyn RoWalImpls> = self.until_closing(opening).await.map_err(named)?;
+        let backend = match self.inner.capability().start_by_time {
+            true => backend,
+            false => Arc::new(Searching(backend)) as _,
+        };
         let wal = RoWalAdaptor::new(backend, self.key(&option.channel), &option, self.this()?);
         let kept: Weak<dyn Child> = Arc::downgrade(&wal) as _;
         self.keep(kept);
@@ -152,18 +158,11 @@ impl OpenerAdaptor {
         let named = |error: Error| error.with_operation("truncate").with_channel(channel);
         let _inside = self.enter().map_err(named)?;
         let reader = self.reader(channel).await.map_err(named)?;
-        let looked = look(reader.as_ref()).await;
+        let limit = limit(reader.as_ref(), id).await;
         let closed = reader.close().await;
-        let looked = looked.map_err(named)?;
+        let limit = limit.map_err(named)?;
         closed.map_err(named)?;
-        match clamp(
-            id,
-            looked.newest,
-            looked.numbered.map(|it| it.id),
-            looked.before,
-        )
-        .map_err(named)?
-        {
+        match limit {
             Some(id) => {
                 self.inner.truncate(channel, id).await.map_err(named)?;
                 for wal in self.open_wals() {
@@ -307,6 +306,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Options that can't be meant.
 fn check(option: &OpenOption) -> Result<()> {
+    check_order(&option.interceptors)?;
     if option.max_in_flight_bytes == 0 {
         return Err(Error::new(
             ErrorKind::InvalidInput,
@@ -323,31 +323,4 @@ fn check(option: &OpenOption) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// How far a truncation may go: never to the newest record that carries numbers. `None` where nothing may go.
-pub(crate) fn clamp(
-    id: MessageId,
-    newest: Option<MessageId>,
-    numbered: Option<MessageId>,
-    before: Option<MessageId>,
-) -> Result<Option<MessageId>> {
-    let beyond = |newest: MessageId| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            "the id is not one of this channel: it lies beyond its newest record, or \
-                                             another backend made it",
-        )
-        .with_context("id", id)
-        .with_context("newest", newest)
-    };
-    match (newest, numbered) {
-        (Some(newest), _) if id.partial_cmp(&newest).is_none_or(|order| order.is_gt()) => {
-            Err(beyond(newest))
-        }
-        (_, Some(numbered)) if id >= numbered => Ok(before),
-        (_, Some(_)) => Ok(Some(id)),
-        // Only Barriers are there.
-        (_, None) => Ok(None),
-    }
 }

@@ -44,6 +44,14 @@ bugs! {
     DrivesForEver: "What drives the commits of a wal that was dropped goes on for ever.";
     WritesAgainBlindly: "A recovery writes everything again, without a look at what landed.";
     TurnsTheOrder: "A recovery writes again in another order.";
+    LeavesFoundOpen: "A new owner leaves the transactions open that it finds.";
+    ForgetsTheMove: "A recovery that writes a Begin again leaves the transaction's other records under its old id.";
+    IgnoresExclusive: "An exclusive message leaves the open transactions of its stream open.";
+    ExpectsNothing: "A conditional append is made whatever it expects.";
+    ChunksTakeLsns: "Each chunk of a message takes an lsn of its own.";
+    ForgetsCommits: "The newest tick of a stream is not that of a commit.";
+    ForgetsWhatLiesBefore: "A scan that starts within a transaction does not read back what lies before its start.";
+    ForgetsKeys: "A new owner does not know the keys of messages that are in the log.";
     TakesBack: "A recovery takes the channel from whoever has it.";
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use walx_core::{
     Availability, Bounds, ChannelInfo, ChannelName, Lsn, MessageId, OpenOption, Result, RoWal,
-    ScanOption, Scanner, ScannerInfo, Tail,
+    ScanOption, Scanner, ScannerInfo, Tail, Tick, VirtualChannel,
 };
 use walx_impls::RoWalImpls;
 
@@ -17,7 +17,10 @@ use crate::feed::Key;
 use crate::gauge::Presence;
 use crate::handle::Handle;
 use crate::look::look;
+use crate::metered::Metered;
+use crate::newest;
 use crate::opener::OpenerAdaptor;
+use crate::patience::patiently;
 use crate::scanner::Log;
 
 /// A user's read-only wal over a backend's.
@@ -35,10 +38,11 @@ impl RoWalAdaptor {
         option: &OpenOption,
         opener: Arc<OpenerAdaptor>,
     ) -> Arc<Self> {
+        let backend: Arc<dyn RoWalImpls> = Metered::new(backend, &option.limits);
         let channel = ChannelInfo::read_only(option.channel.clone());
         let hooks = option.interceptors.clone().into();
         let presence = Presence::new(&channel, None, key.backend);
-        let log = Log::of_reader(key, Arc::clone(&backend), option.cache, hooks, presence);
+        let log = Log::of_reader(key, Arc::clone(&backend), option, hooks, presence);
         Arc::new(Self {
             channel,
             handle: Handle::new(log, Arc::clone(&backend), option, opener),
@@ -67,6 +71,17 @@ impl RoWal for RoWalAdaptor {
         let looked = look(self.backend.as_ref()).await;
         let looked = looked.map_err(|error| self.handle.named(error, "tail"))?;
         Ok(tail(&looked))
+    }
+
+    async fn newest_tick(&self, virtual_channel: &VirtualChannel) -> Result<Option<Tick>> {
+        let _inside = self.handle.enter("newest tick")?;
+        let search = async {
+            let newest = patiently(|| self.backend.bounds()).await?.newest;
+            newest::search(self.backend.as_ref(), newest, virtual_channel).await
+        };
+        search
+            .await
+            .map_err(|error| self.handle.named(error, "newest tick"))
     }
 
     fn availability(&self) -> Availability {

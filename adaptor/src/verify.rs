@@ -1,5 +1,6 @@
 //! Reads everything that is confirmed, and checks what every backend's records promise.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use walx_core::{
@@ -66,6 +67,8 @@ struct Checker<'a> {
     last: Option<Last>,
     /// Whether there is damage before the next record.
     damaged: bool,
+    /// The records of each open transaction whose Begin was read.
+    open: HashMap<Seq, u32>,
     /// The damage since the last record, which a scanner that is started again tells again.
     here: Vec<String>,
 }
@@ -87,6 +90,7 @@ impl<'a> Checker<'a> {
             owner: None,
             last: None,
             damaged: false,
+            open: HashMap::new(),
             here: Vec::new(),
         }
     }
@@ -181,7 +185,12 @@ impl<'a> Checker<'a> {
                 return;
             }
             self.compare(&last, stored, seq);
+            if seq != last.seq.next() {
+                // What is missing was told.
+                self.open.clear();
+            }
         }
+        self.transaction(stored);
         // Only what has a seq shows what the damage took: a Barrier behind it tells nothing.
         self.damaged = false;
         self.last = Some(Last {
@@ -216,11 +225,41 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A Commit says how many records its transaction has.
+    fn transaction(&mut self, stored: &StoredRecord) {
+        let header = &stored.record.header;
+        let Some(transaction) = header.transaction else {
+            return;
+        };
+        let id = transaction.id.0;
+        match header.kind {
+            Kind::Begin => drop(self.open.insert(id, 0)),
+            Kind::Data => {
+                if let Some(records) = self.open.get_mut(&id) {
+                    *records = records.saturating_add(1);
+                }
+            }
+            Kind::Commit => {
+                if let Some(records) = self.open.remove(&id)
+                    && transaction.count != Some(records)
+                {
+                    let says = transaction.count.unwrap_or(0);
+                    let what = format!(
+                        "the commit of the transaction {id} says {says} records, and it has {records}"
+                    );
+                    self.find(stored.id, what);
+                }
+            }
+            _ => drop(self.open.remove(&id)),
+        }
+    }
+
     fn count(&mut self, stored: &StoredRecord) {
         let (read, header) = (&mut self.read, &stored.record.header);
         read.records += 1;
         read.bytes += stored.record.bytes() as u64;
-        if header.kind == Kind::Data {
+        // A message stands where its last chunk does.
+        if header.ends_message() {
             read.messages += 1;
             read.first = read.first.or(header.lsn);
             read.last = header.lsn.or(read.last);
@@ -235,7 +274,7 @@ impl<'a> Checker<'a> {
 
 #[cfg(test)]
 mod tests {
-    use walx_core::{BackendName, MessageId, Record, Term};
+    use walx_core::{BackendName, MessageId, Record, Term, TransactionContext, TransactionId};
     use walx_impls::Header;
 
     use super::*;
@@ -254,6 +293,28 @@ mod tests {
         StoredRecord {
             id: MessageId::from_u64(BackendName::constant("file"), id),
             record: Record::marker(header),
+        }
+    }
+
+    #[test]
+    fn a_commit_that_counts_wrong_is_found() {
+        for (count, findings) in [(2, 0), (1, 1), (3, 1)] {
+            let mut verified = Verified::default();
+            let channel = ChannelName::new("orders").unwrap();
+            let mut checker = Checker::new(&channel, true, &mut verified);
+            let kinds = [Kind::Begin, Kind::Data, Kind::Data, Kind::Commit];
+            for (seq, kind) in (0..).zip(kinds) {
+                let mut record = record(seq + 1, 1, Some(seq));
+                let header = &mut record.record.header;
+                (header.kind, header.lsn) = (kind, Some(Lsn::new(seq.saturating_sub(1))));
+                header.transaction = Some(TransactionContext {
+                    id: TransactionId(Seq::ZERO),
+                    count: (kind == Kind::Commit).then_some(count),
+                    keepalive_ms: None,
+                });
+                checker.record(&record);
+            }
+            assert_eq!(verified.findings.len(), findings, "{:?}", verified.findings);
         }
     }
 

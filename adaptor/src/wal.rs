@@ -6,9 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use metrics::counter;
 use walx_core::{
-    Append, AppendBatch, Availability, Bounds, ChannelInfo, ChannelName, Error, ErrorKind, Lsn,
-    Message, MessageId, OpenOption, Owner, Permit, Refused, Result, RoWal, ScanOption, Scanner,
-    ScannerInfo, Tail, Wal,
+    Append, AppendBatch, Availability, Bounds, ChannelInfo, ChannelName, Error, ErrorKind,
+    Expected, Lsn, Message, MessageId, OpenOption, Owner, Permit, Refused, Result, RoWal,
+    ScanOption, Scanner, ScannerInfo, Seq, Tail, Tick, Transaction, TransactionOption,
+    VirtualChannel, Wal,
 };
 use walx_impls::RoWalImpls;
 use walx_utility::{clock, metric};
@@ -18,12 +19,15 @@ use crate::close::Child;
 use crate::current::Current;
 use crate::handle::Handle;
 use crate::interceptor::outcome;
-use crate::look::look;
+use crate::look::{Look, look};
+use crate::metered::Metered;
+use crate::newest;
 use crate::open::Opened;
-use crate::opener::{OpenerAdaptor, clamp};
+use crate::opener::OpenerAdaptor;
 use crate::patience::patiently;
 use crate::planted::{self, Bug};
 use crate::scanner::Log;
+use crate::truncation::{before_open, before_what_is_open, clamp};
 
 /// A user's wal over a backend's.
 pub(crate) struct WalAdaptor {
@@ -43,12 +47,13 @@ impl WalAdaptor {
         option: &OpenOption,
         opener: Arc<OpenerAdaptor>,
     ) -> Arc<Self> {
-        let reader: Arc<dyn RoWalImpls> = Arc::clone(&backend) as _;
+        let reader: Arc<dyn RoWalImpls> = Metered::new(Arc::clone(&backend) as _, &option.limits);
         let log = Log::of_owner(
             writer.channel.clone(),
             Arc::clone(&reader),
             Arc::clone(&writer.cache),
             Arc::clone(&writer.hooks),
+            option.limits.clone(),
             presence,
         );
         let watched = Arc::downgrade(&writer);
@@ -94,6 +99,18 @@ impl RoWal for WalAdaptor {
     async fn tail(&self) -> Result<Tail> {
         let _inside = self.handle.enter("tail")?;
         Ok(self.writer.cache.tail())
+    }
+
+    async fn newest_tick(&self, virtual_channel: &VirtualChannel) -> Result<Option<Tick>> {
+        let _inside = self.handle.enter("newest tick")?;
+        let known = self.writer.newest.of(virtual_channel);
+        if known.is_some() {
+            return Ok(known);
+        }
+        let newest = self.writer.cache.tail().id;
+        newest::search(self.backend.as_ref(), newest, virtual_channel)
+            .await
+            .map_err(|error| self.handle.named(error, "newest tick"))
     }
 
     fn availability(&self) -> Availability {
@@ -150,6 +167,18 @@ impl Wal for WalAdaptor {
         self.writer.append_batch(messages)
     }
 
+    fn append_if(&self, message: Message, expected: Expected) -> Append {
+        self.writer.append_if(message, expected)
+    }
+
+    fn begin(&self, option: TransactionOption) -> Result<Transaction> {
+        self.writer.begin(option)
+    }
+
+    fn advance_tick(&self, virtual_channel: Option<VirtualChannel>) -> Append {
+        self.writer.advance_tick(virtual_channel)
+    }
+
     fn try_append(&self, message: Message) -> std::result::Result<Append, Refused> {
         self.writer.try_append(message)
     }
@@ -177,11 +206,18 @@ impl WalAdaptor {
         let newest = bounds.map_err(named)?.newest;
         // The numbered records are asked after the bounds: they can only have moved on.
         let (mut numbered, mut before) = self.writer.cache.newest_two();
+        let mut looked = None;
         if numbered.is_none_or(|numbered| id >= numbered) {
-            (numbered, before) = self.stored_two().await.map_err(named)?;
+            let stored = self.stored().await.map_err(named)?;
+            (numbered, before) = (stored.numbered.as_ref().map(|it| it.id), stored.before);
+            looked = Some(stored);
         }
         match clamp(id, larger(newest, numbered), numbered, before).map_err(named)? {
             Some(id) => {
+                let limited = self.before_open(id, looked.as_ref()).await;
+                let Some(id) = limited.map_err(named)? else {
+                    return Ok(());
+                };
                 self.backend.truncate(id).await.map_err(named)?;
                 if planted::is(Bug::TruncatesNotTheCache) {
                     return Ok(());
@@ -199,17 +235,36 @@ impl WalAdaptor {
         }
     }
 
+    /// As far as it may go before the oldest transaction that is open, or whose end is on its way, and before the newest
+    /// message where it goes as far as to that: then it was looked at.
+    async fn before_open(&self, id: MessageId, looked: Option<&Look>) -> Result<Option<MessageId>> {
+        let limited = match looked {
+            Some(looked) => before_what_is_open(self.backend.as_ref(), looked, id).await?,
+            None => Some(id),
+        };
+        let Some(id) = limited else { return Ok(None) };
+        let (tail, next) = self.writer.cache.confirmed();
+        let newest = tail.id.zip(next.and_then(|next| next.get().checked_sub(1)));
+        let open = [self.writer.newest.oldest_open(), self.writer.oldest_open()];
+        match (open.into_iter().flatten().min(), newest) {
+            (Some(begin), Some((newest, seq))) => {
+                before_open(self.backend.as_ref(), id, begin, (newest, Seq::new(seq))).await
+            }
+            _ => Ok(Some(id)),
+        }
+    }
+
     /// The newest numbered record that is stored, and the one before it. The cache may not know them: an answer of the
     /// backend may be on its way, or another owner wrote them. This one must not take its own newest record for theirs,
     /// and say that it has truncated as far as it may.
-    async fn stored_two(&self) -> Result<(Option<MessageId>, Option<MessageId>)> {
+    async fn stored(&self) -> Result<Look> {
         let looked = look(self.backend.as_ref()).await?;
         if let Some((owner, _)) = looked.owner.filter(|(it, _)| *it > self.writer.owner()) {
             let text =
                 "another owner has the channel; truncate through its wal, or through the store";
             return Err(Error::new(ErrorKind::Fenced, text).with_context("owner", owner));
         }
-        Ok((looked.numbered.map(|it| it.id), looked.before))
+        Ok(looked)
     }
 }
 

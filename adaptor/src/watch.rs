@@ -8,6 +8,8 @@ use walx_utility::clock::{self, Instant};
 use walx_utility::spawn::{self, Task};
 use walx_utility::sync::lock;
 
+use crate::gauge::show_limits;
+
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// What is looked at.
@@ -65,5 +67,6 @@ fn look(this: &Mutex<State>) -> bool {
     drop(state);
     let now = clock::now();
     watched.iter().for_each(|it| it.look(now));
+    show_limits();
     true
 }

@@ -2,11 +2,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use walx::{ChannelName, Position};
+use walx::{ChannelName, IdempotencyOption, Position, VirtualChannel};
 
 use crate::{
-    completion, conformance, copy, demo, describe, diff, doctor, exit, ls, metrics, repair, tail,
-    truncate, verify,
+    append, completion, conformance, copy, demo, describe, diff, doctor, exit, ls, metrics, repair,
+    tail, truncate, verify,
 };
 
 /// One write-ahead log over any message system.
@@ -71,7 +71,15 @@ be UTF-8; an empty line is a record, and so is a last line without newline.
 
 With --json a line is {\"payload\":TEXT,\"properties\":{NAME:TEXT,…}}; for bytes
 that are no text use \"payload_base64\":BASE64 and {NAME:{\"base64\":BASE64}}.
+A record may have \"virtual_channel\":TEXT and \"idempotency_key\":TEXT as well.
 What `walx tail --output json` prints can be appended again.
+
+With --idempotency a record whose \"idempotency_key\":TEXT is in the newest bytes
+of the channel, and not too old, is not written again: the same input can be
+appended again after an error. stderr says how many were there already.
+
+With --transaction nothing is appended unless all is; its records have one
+virtual channel.
 
 At the end stderr says how many records were appended: also after an error (the
 records before the bad line are appended) and after Ctrl-C (130) or SIGTERM
@@ -82,7 +90,8 @@ away before all input was appended.
 Examples:
   walx append 'file:./data?durability=each' orders lines.txt
   producer | walx append file:./data orders --print-ids
-  walx append file:./data orders --json < records.jsonl")]
+  walx append file:./data orders --json < records.jsonl
+  walx append file:./data orders --json --idempotency=64MiB,1h records.jsonl")]
 pub(crate) struct AppendArgs {
     #[command(flatten)]
     pub(crate) at: Channel,
@@ -92,6 +101,20 @@ pub(crate) struct AppendArgs {
     /// Read JSON lines: payload and properties
     #[arg(long)]
     pub(crate) json: bool,
+    /// Append all in one transaction: readers get it whole, at its end
+    #[arg(long, conflicts_with = "print_ids")]
+    pub(crate) transaction: bool,
+    /// Append no record whose key is known [default WINDOW: 16MiB,10m]
+    #[arg(
+        long,
+        value_name = "WINDOW",
+        requires = "json",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "16MiB,10m",
+        value_parser = append::window
+    )]
+    pub(crate) idempotency: Option<IdempotencyOption>,
     /// Write {"lsn":N,"id":ID,"tick":N} to stdout for each durable record
     #[arg(long)]
     pub(crate) print_ids: bool,
@@ -111,12 +134,19 @@ Positions:
   tick:N             the first record whose tick is at least N
   time:2025-01-31T12:00:00Z   the first record of this time (UTC) or later
   last:100           so many records before the end
+  after:ID           behind the record with this id
+
+A transaction is printed where it was committed, message by message; one that
+was rolled back is not. With --raw its messages stand where they were appended,
+with a mark where it begins and ends. Marks go to stderr, with json to stdout as
+{\"marker\":{…}}, with table as a row.
 
 A hole in the log is a line on stderr, with json an object {\"gap\":{…}} on
 stdout. Where records were lost or are damaged the exit code is 9.
 
-json prints one object a line: lsn, id, tick, term, properties, payload. What is
-not UTF-8 stands in payload_base64, or as {\"base64\":…} in properties.
+json prints one object a line: lsn, id, tick, term, properties, payload, and, if
+a record has them, virtual_channel, idempotency_key, transaction. What is not
+UTF-8 stands in payload_base64, or as {\"base64\":…} in properties.
 
 Examples:
   walx tail file:./data orders --from last:10 --output table
@@ -131,6 +161,15 @@ pub(crate) struct TailArgs {
     /// Wait for new records instead of ending at the present tail
     #[arg(long, short)]
     pub(crate) follow: bool,
+    /// Only records of this virtual channel, and those for all; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = |name: &str| VirtualChannel::new(name))]
+    pub(crate) virtual_channel: Vec<VirtualChannel>,
+    /// Print the records of transactions where they were appended, with marks
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Print marks of points in time too
+    #[arg(long)]
+    pub(crate) ticks: bool,
     /// End after this many records
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,

@@ -1,7 +1,15 @@
-//! Names of walx backends, and the store URIs that choose them.
+//! Names of walx backends and interceptors, and the store URIs that choose them.
 //!
-//! A name is taken once, for the life of the program: [`register_builder`] refuses a second taker. The built-in
-//! backends step back: [`register_default`] leaves a name alone that a user has taken before.
+//! A name is taken once, for the life of the program: [`register_builder`] and [`register_interceptor`] refuse a second
+//! taker. The built-in backends step back: [`register_default`] leaves a name alone that a user has taken before.
+//!
+//! What a store is configured with is read in two parts: walx's own keys, which every store takes, make the defaults of
+//! what is opened through it; the rest is the backend's.
+
+mod builtin;
+mod chain;
+mod configured;
+mod settings;
 
 use std::sync::{Arc, LazyLock};
 
@@ -10,6 +18,9 @@ use dashmap::mapref::entry::Entry;
 use walx_core::{BackendName, Check, Error, ErrorKind, Opener, OpenerBuilder, Result};
 use walx_helper::uri;
 use walx_impls::OpenerBuilderImpls;
+
+pub use self::chain::{interceptor_names, register_interceptor};
+use self::configured::Configured;
 
 static BUILDERS: LazyLock<DashMap<BackendName, Registered>> = LazyLock::new(DashMap::new);
 /// Backends that this build lacks, with the feature that would add each.
@@ -25,7 +36,7 @@ struct Registered {
 impl From<Arc<dyn OpenerBuilderImpls>> for Registered {
     fn from(backend: Arc<dyn OpenerBuilderImpls>) -> Self {
         Self {
-            builder: walx_adaptor::adapt(Arc::clone(&backend)),
+            builder: Configured::over(walx_adaptor::adapt(Arc::clone(&backend))),
             backend: Some(backend),
         }
     }
@@ -37,7 +48,7 @@ impl From<Arc<dyn OpenerBuilderImpls>> for Registered {
 /// `Conflict` where the name is taken.
 pub fn register_builder(builder: Arc<dyn OpenerBuilder>) -> Result<()> {
     register(Registered {
-        builder,
+        builder: Configured::over(builder),
         backend: None,
     })
 }

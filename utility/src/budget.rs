@@ -71,6 +71,17 @@ impl<W> Budget<W> {
         Some(first.remove())
     }
 
+    /// The first in the queue, with their ticket and the bytes that they wait for.
+    pub fn first(&self) -> Option<(u64, usize, &W)> {
+        let (ticket, (bytes, waiter)) = self.waiting.first_key_value()?;
+        Some((*ticket, *bytes, waiter))
+    }
+
+    /// Whether there is room, whoever waits for it.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.fits(bytes)
+    }
+
     /// Everybody in the queue, who leave it without room.
     pub fn dismiss(&mut self) -> impl Iterator<Item = W> {
         std::mem::take(&mut self.waiting)

@@ -103,6 +103,10 @@ metrics! {
         "Bytes of the appends that are placed, with those that permits reserve.";
     APPEND_WAITING = "walx_append_waiting", Gauge, Count, ["channel"],
         "Appends and reservations that wait for room.";
+    APPEND_KNOWN_TOTAL = "walx_append_known_total", Counter, Count, [],
+        "Messages that were not written again, since their keys were known.";
+    APPEND_HELD_UP_TOTAL = "walx_append_held_up_total", Counter, Count, ["by"],
+        "How often the first one in a queue for room was held up beyond its own wal; `by` is `process` (the budget of memory that wals share) or `flow` (flow control).";
     APPEND_SLOW_TOTAL = "walx_append_slow_total", Counter, Count, [],
         "Appends that took longer than the wal's `slow_append`.";
     APPEND_RECOVERY_TOTAL = "walx_append_recovery_total", Counter, Count, ["outcome"],
@@ -111,6 +115,16 @@ metrics! {
         "1 while appends wait for their wal to recover from one that failed.";
     BACKEND_FAILURE_TOTAL = "walx_backend_failure_total", Counter, Count, ["kind"],
         "Wals that take no more appends since their backend failed one, by the kind of the error.";
+
+    TRANSACTION_OPEN = "walx_transaction_open", Gauge, Count, ["channel"],
+        "Transactions that are open.";
+    TRANSACTION_TOTAL = "walx_transaction_total", Counter, Count, ["end"],
+        "Transactions whose last record took its place; `end` is `committed`, `rolled_back` (asked for), `expired`, `exclusive` (by a message), `message_lost`, or `owner` (it closes, or another one came).";
+
+    LIMIT_BYTES = "walx_limit_bytes", Gauge, Bytes, ["category"],
+        "The limits of the process's budget of memory.";
+    LIMIT_USED_BYTES = "walx_limit_used_bytes", Gauge, Bytes, ["category"],
+        "Bytes that are held of the process's budget of memory; `category` is `in_flight`, `read_ahead`, `transactions` or `cache`.";
 
     CACHE_ENTRIES = "walx_cache_entries", Gauge, Count, ["channel", "mode"],
         "Records in a channel's write-ahead cache.";
@@ -143,6 +157,17 @@ metrics! {
         "Reads that are tried again after an error; `reader` is `own` (a scanner's) or `shared` (a reader cache's).";
     SCAN_LAG = "walx_scan_lag", Gauge, Count, ["channel", "mode"],
         "How many lsns the slowest scanner of a wal is behind the tail; `mode` is the wal's.";
+
+    MIRROR_LAG = "walx_mirror_lag", Gauge, Count, ["channel"],
+        "How many messages a mirror's second store is behind its first one.";
+    MIRROR_STALLED = "walx_mirror_stalled", Gauge, Count, ["channel"],
+        "1 while a mirror's second store does not follow; it is tried again.";
+    MIRROR_MESSAGES_TOTAL = "walx_mirror_messages_total", Counter, Count, [],
+        "Messages that mirrors have copied.";
+    MIRROR_BYTES_TOTAL = "walx_mirror_bytes_total", Counter, Bytes, [],
+        "Bytes of the messages that mirrors have copied.";
+    MIRROR_FAILURE_TOTAL = "walx_mirror_failure_total", Counter, Count, ["kind"],
+        "How often a mirror's second store failed, by the kind of the error.";
 
     FILE_DISK_FULL = "walx_file_disk_full", Gauge, Count, [],
         "1 while a store of the file backend waits for space.";

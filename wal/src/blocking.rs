@@ -38,6 +38,7 @@
 mod append;
 mod opener;
 mod scanner;
+mod transaction;
 mod wal;
 
 use walx_utility::blocking::Runtime;
@@ -45,6 +46,7 @@ use walx_utility::blocking::Runtime;
 pub use append::{Append, AppendBatch, Permit};
 pub use opener::Opener;
 pub use scanner::Scanner;
+pub use transaction::Transaction;
 pub use wal::{RoWal, Wal};
 
 use crate::{Check, Error, ErrorKind, OpenOption, Result};

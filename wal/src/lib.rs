@@ -10,9 +10,12 @@
 //! | scan and tail | [`RoWal::scan`], [`ScanOption`], [`Position`], [`Scanner`] |
 //! | go on where a reader stopped | [`ResumeToken`] |
 //! | react to an error | [`ErrorKind`] |
-//! | act on each append and entry | [`Interceptor`] |
+//! | checksum, compress or encrypt messages | [`interceptor`] |
+//! | act on each append and entry yourself | [`Interceptor`], [`register_interceptor`] |
 //! | count and measure | [`metric`]; install a recorder of the crate `metrics` before the first open |
 //! | do all that without an async runtime | `blocking`, by the feature of the same name |
+//! | copy a store into a second one | [`Mirror`] |
+//! | bound memory, slow down | [`Limits`], [`flow`] |
 //! | add a backend | the crate `walx-impls`, then [`register_backend`] |
 //!
 //! ```
@@ -43,12 +46,17 @@ pub mod blocking;
 
 use std::sync::{Arc, Once};
 
-pub use walx_adaptor::{ChannelManager, ManagedChannel};
+pub use walx_adaptor::layer::{
+    Acknowledge, Compared, Difference, Mirror, MirrorOption, MirrorState, MirrorWal,
+};
+pub use walx_adaptor::{ChannelManager, ManagedChannel, interceptor};
 pub use walx_core::*;
 pub use walx_helper::{config, uri};
 pub use walx_impls as impls;
-pub use walx_registry::{register_backend, register_builder};
-pub use walx_utility::metric;
+pub use walx_registry::{
+    interceptor_names, register_backend, register_builder, register_interceptor,
+};
+pub use walx_utility::{flow, metric};
 
 #[cfg(feature = "file")]
 pub use walx_file as file;
@@ -166,4 +174,6 @@ mod book {
     struct Concepts;
     #[doc = include_str!("../docs/errors.md")]
     struct Errors;
+    #[doc = include_str!("../docs/interceptors.md")]
+    struct Interceptors;
 }

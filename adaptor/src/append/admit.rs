@@ -4,12 +4,13 @@ use walx_core::{AppendContext, Error, ErrorKind, Message, Properties, Result};
 use walx_impls::Batch;
 
 use super::Writer;
+use super::chunk;
 use super::stages::Begun;
-use crate::interceptor::append_failed;
+use crate::interceptor::{append_failed, check_reserved};
 
 /// The most bytes of a record's header, without the virtual channel's name and the key, and of each property's frame.
-const HEADER_BYTES: usize = 128;
-const PROPERTY_BYTES: usize = 8;
+pub(super) const HEADER_BYTES: usize = 128;
+pub(super) const PROPERTY_BYTES: usize = 8;
 
 impl Writer {
     /// Checks the messages and lets the hooks see them; they may change, or refuse, what they see.
@@ -37,6 +38,7 @@ impl Writer {
     }
 
     fn admit_one(&self, message: &mut Message) -> Result<()> {
+        check_reserved(message).map_err(|error| self.named(error))?;
         if !self.hooks.is_empty() {
             let context = AppendContext::new(&self.channel, self.owner(), message.bytes(), 0);
             for hook in self.hooks.iter() {
@@ -44,15 +46,14 @@ impl Writer {
                     .map_err(|error| self.named(error))?;
             }
         }
-        let bytes = message.bytes() + HEADER_BYTES + PROPERTY_BYTES * message.properties.len();
-        if bytes > self.max_record_bytes {
+        let bytes = record_bytes(message);
+        if bytes > self.max_record_bytes && !self.may_be_split(message) {
+            let text = "the message is larger than the backend's largest record; split it, or open with max_chunked_bytes";
             return Err(self
-                .refused(
-                    ErrorKind::TooLarge,
-                    "the message is larger than the backend's largest record; split it",
-                )
+                .refused(ErrorKind::TooLarge, text)
                 .with_context("bytes with header", bytes)
-                .with_context("largest record in bytes", self.max_record_bytes));
+                .with_context("largest record in bytes", self.max_record_bytes)
+                .with_context("max_chunked_bytes", self.max_chunked_bytes.unwrap_or(0)));
         }
         if message.properties.len() > Properties::MAX_COUNT {
             return Err(self
@@ -81,6 +82,12 @@ impl Writer {
         }
     }
 
+    /// Whether it may have, and can have, several records.
+    fn may_be_split(&self, message: &Message) -> bool {
+        let most = self.max_chunked_bytes.unwrap_or(0);
+        message.bytes() <= most && chunk::count(message, self.max_record_bytes).is_some()
+    }
+
     fn key_too_long(&self, bytes: usize) -> Error {
         self.refused(
             ErrorKind::InvalidInput,
@@ -89,4 +96,9 @@ impl Writer {
         .with_context("bytes", bytes)
         .with_context("most", Message::MAX_KEY_BYTES)
     }
+}
+
+/// The most bytes that the message takes as one record.
+pub(super) fn record_bytes(message: &Message) -> usize {
+    message.bytes() + HEADER_BYTES + PROPERTY_BYTES * message.properties.len()
 }

@@ -21,6 +21,8 @@ pub(super) struct Answer {
     slot: Option<Arc<Slot>>,
     stages: Stages,
     span: Span,
+    /// What the caller gets though the records are durable.
+    refused: Option<Error>,
     outcome: Outcome,
 }
 
@@ -46,6 +48,7 @@ impl Answer {
             slot: flight.slot,
             stages: flight.stages,
             span: flight.span,
+            refused: flight.refused,
         }
     }
 
@@ -53,6 +56,7 @@ impl Answer {
     pub(super) fn failed(flight: Flight, error: Error) -> Self {
         Self {
             outcome: Err((error, flight.records)),
+            refused: None,
             slot: flight.slot,
             stages: flight.stages,
             span: flight.span,
@@ -65,7 +69,10 @@ impl Answer {
         match self.outcome {
             Ok(places) => {
                 if let Some(slot) = self.slot {
-                    slot.decide(Ok(places.clone().map(|(place, _, _)| place)));
+                    slot.decide(match self.refused {
+                        None => Ok(places.clone().map(|(place, _, _)| place)),
+                        Some(error) => Err(writer.named(error)),
+                    });
                 }
                 let places = places.as_slice();
                 // Walx's own records count nowhere.
@@ -106,7 +113,12 @@ impl Answer {
         let outcome = self
             .outcome
             .map(|places| places.map(|(place, _, _)| place))
-            .map_err(|(error, _)| writer.named(error));
+            .map_err(|(error, _)| error);
+        let outcome = match self.refused {
+            None => outcome,
+            Some(error) => Err(error),
+        };
+        let outcome = outcome.map_err(|error| writer.named(error));
         if let Some(slot) = self.slot {
             slot.decide(outcome);
         }
@@ -160,7 +172,8 @@ pub(super) fn unknown(message: &'static str) -> Error {
     )
 }
 
-/// The places of confirmed records, with the bytes and the kind of each; the records go to the cache.
+/// The places of confirmed messages, with the bytes and the kind of each; the records go to the cache. A message in
+/// chunks lies where its last one does.
 fn confirmed(
     landed: Vec<(Place, usize, Kind)>,
     batch: Batch<Record>,
@@ -169,6 +182,7 @@ fn confirmed(
 ) -> Batch<(Place, usize, Kind)> {
     let mut id = ids.as_slice().iter().copied();
     let first = ids.as_slice()[0];
+    let has_chunks = batch.as_slice().iter().any(|it| it.header.chunk.is_some());
     let behind = batch.map(|record| {
         let stored = StoredRecord {
             id: id.next().unwrap_or(first),
@@ -178,11 +192,16 @@ fn confirmed(
         records.push(stored);
         answer
     });
-    if landed.is_empty() {
+    if landed.is_empty() && !has_chunks {
         return behind;
     }
-    let mut whole = landed;
-    behind.for_each(|answer| whole.push(answer));
+    let mut whole: Vec<(Place, usize, Kind)> = Vec::new();
+    let mut add = |(place, bytes, kind): (Place, usize, Kind)| match whole.last_mut() {
+        Some((last, sum, _)) if last.lsn == place.lsn => (*last, *sum) = (place, *sum + bytes),
+        _ => whole.push((place, bytes, kind)),
+    };
+    landed.into_iter().for_each(&mut add);
+    behind.for_each(add);
     Batch::Many(whole)
 }
 

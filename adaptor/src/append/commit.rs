@@ -8,17 +8,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tracing::level_filters::LevelFilter;
-use walx_core::{Availability, BoxFuture, Error, ErrorKind, Lsn, MessageId, Result, Seq};
+use walx_core::{BoxFuture, Error, ErrorKind, Lsn, MessageId, Result, Seq};
 use walx_impls::Batch;
 use walx_utility::clock;
 use walx_utility::sync::lock;
 
 use super::Writer;
-use super::answer::{Answer, Tally, definite, not_written, unknown};
+use super::answer::{Answer, Tally, definite, unknown};
 use super::order::{Ending, Flight, Numbering, Phase};
+use super::pace::Pace;
 use super::recover::Recovery;
 use super::slow::SlowLog;
-use crate::interceptor;
 use crate::planted::{self, Bug};
 
 /// The most appends that are confirmed at once, and the most of their bytes: also the size of a block of the cache.
@@ -36,6 +36,7 @@ pub(super) async fn drive(writer: Arc<Writer>, newest: Option<MessageId>, next: 
         group: Vec::new(),
         answers: VecDeque::new(),
         recovery: Recovery::default(),
+        pace: None,
         failure: None,
         newest,
         next: (next.seq, next.lsn),
@@ -56,6 +57,8 @@ pub(super) struct Driver {
     slow: SlowLog,
     /// How it finds out what became of an append that failed.
     pub(super) recovery: Recovery,
+    /// What the first one in the queue waits for, beside room of the wal's own.
+    pace: Option<Pace>,
     /// The failure that it gave up at: from there on nothing is acknowledged.
     pub(super) failure: Option<Error>,
     /// The newest confirmed record, and the numbers of the one behind it.
@@ -70,6 +73,7 @@ pub(super) struct Driver {
 impl Driver {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..GROUPS_A_TURN {
+            self.poll_pace(context);
             if !self.poll_recovery(context) {
                 self.collect(context);
             }
@@ -143,6 +147,18 @@ impl Driver {
             return Fetched::Ended;
         }
         order.driver = Some(context.waker().clone());
+        let want = order.budget.want();
+        if want.is_some() || self.pace.is_some() {
+            let served = match &self.pace {
+                Some(pace) => pace.serves(want),
+                None => false,
+            };
+            if !served {
+                drop(order);
+                self.pace = want.and_then(|want| Pace::start(&writer, want));
+                return Fetched::More;
+            }
+        }
         if !self.flights.is_empty() {
             // The first one wakes the driver; those behind it can't be decided before.
             return Fetched::Nothing;
@@ -162,6 +178,15 @@ impl Driver {
         Fetched::More
     }
 
+    /// Lets the first one in the queue go on, where it was held up and may go now.
+    fn poll_pace(&mut self, context: &mut Context<'_>) {
+        if let Some(pace) = &mut self.pace
+            && pace.poll(&self.writer, context).is_ready()
+        {
+            self.pace = None;
+        }
+    }
+
     /// Whether an orphaned wal has waited long enough.
     fn is_late(&mut self, context: &mut Context<'_>) -> bool {
         let timeout = self.writer.close_timeout;
@@ -176,6 +201,7 @@ impl Driver {
     pub(super) fn settle(&mut self) {
         let mut records = Vec::with_capacity(self.group.len());
         let (mut charge, mut appends) = (0, 0);
+        let mut keys = Vec::new();
         let mut group = std::mem::take(&mut self.group);
         let now = clock::now();
         let mut halt = None;
@@ -190,7 +216,11 @@ impl Driver {
                     self.next = flight.next().unwrap_or(self.next);
                     Answer::durable(flight, ids, &mut records)
                 }
-                Err(error) => Answer::failed(flight, error),
+                Err(error) => {
+                    let records = flight.records.as_slice();
+                    keys.append(&mut self.writer.keys_failed(records, &error));
+                    Answer::failed(flight, error)
+                }
             };
             self.answers.push_back(answer);
         }
@@ -199,24 +229,32 @@ impl Driver {
         if let Some(halt) = halt {
             self.halt(halt);
         }
+        keys.append(&mut self.writer.keys_stored(&records));
         // Scanners first, so that whoever has an acknowledgement finds the message in every scan.
+        self.writer.newest.note(&records);
         self.writer.cache.publish(records, now);
         if let Some(failure) = &self.failure {
-            self.writer.fail(failure);
+            let refused = self.writer.fail(failure);
+            refused
+                .into_iter()
+                .for_each(|it| it.tell_hooks(&self.writer));
         }
         // One by one, so that a hook that panics leaves the others to the driver's end.
         let mut tally = Tally::default();
         while let Some(answer) = self.answers.pop_front() {
             answer.give(&self.writer, now, &mut self.slow, &mut tally);
         }
+        self.writer.keys_decided(keys);
         let acked = clock::now();
         let Tally { messages, bytes } = tally;
         let ack = acked.saturating_duration_since(now);
         self.writer.metrics.acknowledged(messages, bytes, ack);
         self.slow.acknowledged(now, acked);
         self.slow.tell(&self.writer, acked);
+        // Other wals may wait for it.
+        self.writer.shared.shrink(charge);
         let mut order = lock(&self.writer.order);
-        order.budget.give(charge);
+        order.budget.give_own(charge);
         order.in_flight -= appends;
         order.owes_a_look = self.slow.owes();
         self.writer.admit_waiting(&mut order);
@@ -269,15 +307,18 @@ impl Driver {
     /// Tells everybody who still waits that the outcome stays open.
     fn abandon(&mut self, why: &'static str) {
         self.recovery.stop();
+        let mut keys = Vec::new();
         let group = self.group.drain(..).map(|(flight, _)| flight);
         for flight in group.chain(self.flights.drain(..)) {
             let error = flight.undecided(why);
+            keys.append(&mut self.writer.keys_failed(flight.records.as_slice(), &error));
             self.answers.push_back(Answer::failed(flight, error));
         }
         let (now, mut tally) = (clock::now(), Tally::default());
         while let Some(answer) = self.answers.pop_front() {
             answer.give(&self.writer, now, &mut self.slow, &mut tally);
         }
+        self.writer.keys_decided(keys);
         self.slow.tell_now(&self.writer, now);
     }
 }
@@ -285,19 +326,25 @@ impl Driver {
 impl Drop for Driver {
     /// A hook or a backend panicked, or the runtime was shut down: nobody waits for ever.
     fn drop(&mut self) {
+        // What was on its way is decided, or never will be.
+        self.writer.shared.shrink(usize::MAX);
         if self.ended {
             return;
         }
         let why = "the wal's commit driver was ended, by a panic or with its runtime";
-        self.writer.fail(&Error::new(ErrorKind::Internal, why));
+        // Without the hooks, here and below: one of them may be what panicked.
+        drop(self.writer.fail(&Error::new(ErrorKind::Internal, why)));
         let mut order = lock(&self.writer.order);
         order.driver = None;
         order.recovering = false;
         self.flights.append(&mut order.placed);
+        order.abandon_keys(&unknown(why));
         let drained = order.drained.clone();
+        let told = std::mem::take(&mut order.told);
+        let refused = std::mem::take(&mut order.refused);
         drop(order);
         drained.send_replace(true);
-        // Without the hooks: one of them may be what panicked.
+        refused.iter().for_each(|it| it.tell_caller(&self.writer));
         let group = self.group.drain(..).map(|(flight, _)| flight);
         for flight in group.chain(self.flights.drain(..)) {
             let error = self.writer.named(flight.undecided(why));
@@ -308,6 +355,9 @@ impl Drop for Driver {
         for answer in self.answers.drain(..) {
             answer.give_caller(&self.writer);
         }
+        for (joined, outcome) in told {
+            joined.tell_caller(&self.writer, outcome);
+        }
     }
 }
 
@@ -315,37 +365,4 @@ enum Fetched {
     More,
     Nothing,
     Ended,
-}
-
-impl Writer {
-    /// Takes no more appends after one has failed; scans of what is confirmed go on.
-    pub(super) fn fail(&self, failure: &Error) {
-        let mut order = lock(&self.order);
-        if matches!(order.phase, Phase::Failed(_)) {
-            return;
-        }
-        order.phase = Phase::Failed(failure.clone());
-        let dismissed: Vec<_> = order.budget.dismiss().collect();
-        drop(order);
-        let failure = self.named(failure.clone());
-        interceptor::backend_failed(failure.kind());
-        self.availability.send_if_modified(|now| {
-            let available = now.is_available();
-            if available {
-                *now = Availability::Unavailable(failure.clone());
-            }
-            available
-        });
-        if planted::is(Bug::ForgetsWhoWaits) {
-            return;
-        }
-        for waiter in dismissed {
-            let error = match failure.kind() {
-                ErrorKind::Fenced => failure.clone(),
-                _ => not_written("an append before it failed")
-                    .with_context("earlier append", &failure),
-            };
-            self.dismiss(waiter, error);
-        }
-    }
 }

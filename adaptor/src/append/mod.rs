@@ -1,41 +1,59 @@
 //! The append path: admission, order, commit.
 
 mod admit;
+mod again;
 mod answer;
+mod chunk;
 mod commit;
+mod end;
+mod gather;
+mod joined;
+mod known;
 mod order;
+mod pace;
 mod permit;
+mod place;
+mod queue;
 mod recover;
 mod reopen;
+mod request;
+mod room;
 mod slot;
 mod slow;
 mod stages;
+mod transact;
+mod transactions;
+mod window;
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tracing::{Instrument, Span};
 use walx_core::{
-    Append, AppendBatch, AppendContext, Availability, ChannelInfo, Error, ErrorKind, Interceptor,
-    Message, MessageId, OpenOption, Owner, Place, Refused, Result, Tick, TickSource,
+    Append, AppendBatch, AppendContext, Availability, Category, ChannelInfo, Charge, Error,
+    ErrorKind, Expected, Flow, Interceptor, Message, MessageId, OpenOption, Owner, Place, Refused,
+    Result, Seq, TickSource, VirtualChannel,
 };
-use walx_impls::{Batch, Kind, OpenerImpls, WalImpls};
+use walx_impls::{Batch, OpenerImpls, WalImpls};
 use walx_utility::clock::{Instant, WallClock};
 use walx_utility::sync::lock;
 use walx_utility::{metric, random, spawn};
 
 pub(crate) use self::order::Numbering;
-use self::order::{Ending, Order, Phase};
+use self::order::Order;
 use self::permit::{Permits, Reservation};
-use self::slot::Slot;
+use self::request::{Mark, Request};
+use self::room::{Room, Short, Taken};
 use self::stages::Begun;
+pub(crate) use self::window::Keys;
+use self::window::Window;
 use crate::cache::Cache;
 use crate::current::Current;
 use crate::gauge::{Gauges, labels};
 use crate::interceptor::{AppendMetrics, append_span};
-use crate::planted::{self, Bug};
+use crate::newest::Newest;
 use crate::watch::Watched;
 
 /// What one append counts beside its bytes, so that empty messages are bounded too.
@@ -48,19 +66,27 @@ pub(crate) struct Writer {
     opened_by: Owner,
     incarnation: AtomicU32,
     pub(crate) cache: Arc<Cache>,
+    /// Of each stream.
+    pub(crate) newest: Newest,
     opener: Arc<dyn OpenerImpls>,
     /// The backend's handle, for everybody but appends.
     current: Arc<Current>,
     pub(crate) hooks: Arc<[Arc<dyn Interceptor>]>,
     ticks: Arc<dyn TickSource>,
     max_record_bytes: usize,
+    max_chunked_bytes: Option<usize>,
     close_timeout: Duration,
     recovery_timeout: Duration,
     append_timeout: Option<Duration>,
     slow_append: Option<Duration>,
+    /// What it holds of the budget that it shares with other wals.
+    shared: Charge,
+    flow: Option<Arc<dyn Flow>>,
     metrics: AppendMetrics,
-    /// In flight, their bytes, waiting, whether it recovers.
-    gauges: Gauges<4>,
+    /// Whether the order has a window of keys.
+    remembers_keys: bool,
+    /// In flight, their bytes, waiting, whether it recovers, open transactions.
+    gauges: Gauges<5>,
     order: Mutex<Order>,
     availability: watch::Sender<Availability>,
 }
@@ -71,6 +97,10 @@ pub(crate) struct Settled {
     pub(crate) numbering: Numbering,
     /// The newest record with numbers.
     pub(crate) newest: Option<MessageId>,
+    /// The keys of its newest messages; `None` where they are not remembered.
+    pub(crate) keys: Option<Keys>,
+    /// The transactions that the owner before left open, by their Begins.
+    pub(crate) open: Vec<Seq>,
     pub(crate) opener: Arc<dyn OpenerImpls>,
     pub(crate) backend: Arc<dyn WalImpls>,
     /// The same handle, for everybody but appends.
@@ -89,6 +119,8 @@ impl Writer {
             owner,
             numbering,
             newest,
+            keys,
+            open,
             opener,
             backend,
             current,
@@ -99,6 +131,7 @@ impl Writer {
             metric::APPEND_IN_FLIGHT_BYTES,
             metric::APPEND_WAITING,
             metric::APPEND_RECOVERING,
+            metric::TRANSACTION_OPEN,
         ];
         let wall_clock = || Arc::new(WallClock) as _;
         let writer = Arc::new(Self {
@@ -107,24 +140,31 @@ impl Writer {
             opened_by: owner,
             incarnation: AtomicU32::new(owner.incarnation),
             cache,
+            newest: Newest::default(),
             current,
             hooks: option.interceptors.clone().into(),
             ticks: option.tick_source.clone().unwrap_or_else(wall_clock),
             max_record_bytes: opener.capability().max_record_bytes,
+            max_chunked_bytes: option.max_chunked_bytes,
             opener,
             close_timeout: option.close_timeout,
             recovery_timeout: option.recovery_timeout,
             append_timeout: option.append_timeout,
             slow_append: option.slow_append,
+            shared: option.limits.charge(Category::InFlight, 0),
+            flow: option.flow.clone(),
             metrics: AppendMetrics::new(),
+            remembers_keys: keys.is_some(),
             order: Mutex::new(Order::new(
                 owner,
                 numbering,
                 backend,
-                option.max_in_flight_bytes,
+                option,
+                keys.map(Window::from),
             )),
             availability: watch::Sender::new(Availability::Available),
         });
+        writer.end_found(open);
         let driver = commit::drive(Arc::clone(&writer), newest, numbering);
         spawn::task(driver.instrument(span)).detach();
         writer
@@ -138,64 +178,85 @@ impl Writer {
         }
     }
 
-    fn begin(&self) -> Begun {
+    fn begin_append(&self) -> Begun {
         Begun::now(append_span(&self.channel.name, self.owner()))
     }
 
     pub(crate) fn append(self: &Arc<Self>, message: Message) -> Append {
-        let mut begun = self.begin();
+        let mut begun = self.begin_append();
         match self.admit(Batch::One(message), &mut begun) {
-            Ok(messages) => Append::new(self.place_or_wait(messages, begun)),
+            Ok(messages) => Append::new(self.place_or_wait(Request::plain(messages), begun)),
             Err(error) => Append::failed(error),
         }
     }
 
     pub(crate) fn append_batch(self: &Arc<Self>, messages: Vec<Message>) -> AppendBatch {
-        let mut begun = self.begin();
+        let mut begun = self.begin_append();
         if messages.is_empty() {
             return AppendBatch::failed(
                 self.refused(ErrorKind::InvalidInput, "a batch has at least one message"),
             );
         }
         match self.admit(Batch::Many(messages), &mut begun) {
-            Ok(messages) => AppendBatch::new(self.place_or_wait(messages, begun)),
+            Ok(messages) => AppendBatch::new(self.place_or_wait(Request::plain(messages), begun)),
             Err(error) => AppendBatch::failed(error),
         }
+    }
+
+    /// Appends where `expected` holds when the message takes its place.
+    pub(crate) fn append_if(self: &Arc<Self>, message: Message, expected: Expected) -> Append {
+        let mut begun = self.begin_append();
+        match self.admit(Batch::One(message), &mut begun) {
+            Ok(messages) => {
+                let request = Request::Messages {
+                    messages,
+                    transaction: None,
+                    expected,
+                };
+                Append::new(self.place_or_wait(request, begun))
+            }
+            Err(error) => Append::failed(error),
+        }
+    }
+
+    /// Writes a point in time.
+    pub(crate) fn advance_tick(
+        self: &Arc<Self>,
+        virtual_channel: Option<VirtualChannel>,
+    ) -> Append {
+        let request = Request::Mark(Mark::Tick(virtual_channel));
+        Append::new(self.place_or_wait(request, Begun::now(Span::none())))
     }
 
     pub(crate) fn try_append(
         self: &Arc<Self>,
         message: Message,
     ) -> std::result::Result<Append, Refused> {
-        let mut begun = self.begin();
+        let mut begun = self.begin_append();
         let messages = match self.admit(Batch::One(message.clone()), &mut begun) {
             Ok(messages) => messages,
             Err(error) => return Err(Refused { message, error }),
         };
-        let (bytes, now) = (charge(&messages), self.ticks.now());
+        let request = Request::plain(messages);
+        let (bytes, now) = (charge(&request), self.ticks.now());
         let mut order = lock(&self.order);
         if let Err(error) = order.check_open() {
             drop(order);
-            let error = self.refuse(&messages, &begun, error);
+            let error = self.refuse(&request, &begun, error);
             return Err(Refused { message, error });
         }
-        if !order.budget.try_take(bytes) {
-            let (used, limit) = (order.budget.used(), order.budget.limit());
-            drop(order);
-            let kind = ErrorKind::Overloaded {
-                retry_after: Duration::from_millis(random::within(1..=5)),
-            };
-            let full =
-                "the appends on their way have reached their limit; call again, or use append";
-            let error = Error::new(kind, full)
-                .with_context("bytes on their way", used)
-                .with_context("max_in_flight_bytes", limit);
-            let error = self.refuse(&messages, &begun, error);
-            return Err(Refused { message, error });
-        }
-        Ok(Append::new(
-            self.place_now(order, messages, now, bytes, begun),
-        ))
+        let error = match order.budget.try_take(&self.shared, bytes, true) {
+            Taken::Yes => {
+                return Ok(Append::new(
+                    self.place_now(order, request, now, bytes, begun),
+                ));
+            }
+            Taken::No(short) => self.overloaded(&order.budget, short),
+            Taken::Refused(error) => error,
+        };
+        self.unlock(order);
+        let error = self.refuse(&request, &begun, error);
+        Err(Refused { message, error })
     }
 
     /// Room for a message of so many bytes, in the same queue as appends.
@@ -215,7 +276,9 @@ impl Writer {
                     .with_context("bytes", bytes)
                     .with_context("max_in_flight_bytes", limit));
             }
-            Reservation::new(self, &mut order, charge)
+            let reservation = Reservation::new(self, &mut order, charge);
+            self.unlock(order);
+            reservation?
         };
         reservation.await.map_err(|error| self.named(error))?;
         Ok(walx_core::Permit::new(
@@ -224,64 +287,39 @@ impl Writer {
         ))
     }
 
-    /// Takes no more appends; those that wait for admission are told that nothing was written.
-    pub(crate) fn stop_admitting(&self) {
-        self.stop(Ending::No);
-    }
-
-    /// Waits, after admission stopped, until no append is on its way.
-    pub(crate) async fn drained(&self) {
-        let mut drained = lock(&self.order).drained.subscribe();
-        // The sender lives in the order, which `self` holds.
-        let _ = drained.wait_for(|empty| *empty).await;
-    }
-
-    /// Appends the record of a clean end, behind everything else; `None` after a failure.
-    pub(crate) fn release(self: &Arc<Self>) -> Option<Append> {
-        let now = self.ticks.now();
-        let mut order = lock(&self.order);
-        if matches!(order.phase, Phase::Failed(_)) {
-            return None;
-        }
-        let slot = Slot::placed();
-        self.place_marker(&mut order, Kind::Release, now, Arc::clone(&slot));
-        self.unlock(order);
-        Some(Append::new(slot))
-    }
-
-    /// The handle was dropped: what is on its way is decided if the backend answers within `close_timeout`.
-    pub(crate) fn orphan(&self) {
-        self.stop(Ending::Orphaned);
-    }
-
-    /// Ends the writing half for good: what is still undecided gets `OutcomeUnknown`.
-    pub(crate) fn end(&self) {
-        self.stop(Ending::Abandoned);
-    }
-
-    fn stop(&self, ending: Ending) {
-        let mut order = lock(&self.order);
-        order.ending = order.ending.max(ending);
-        if matches!(order.phase, Phase::Open) {
-            order.phase = Phase::Closing;
-        }
-        let dismissed: Vec<_> = order.budget.dismiss().collect();
-        order.idle = true;
-        self.unlock(order);
-        for waiter in dismissed {
-            let message = "the wal was closed before the message was placed; nothing was written";
-            self.dismiss(waiter, Error::new(ErrorKind::Closed, message));
-        }
-        if ending == Ending::Abandoned {
-            self.gauges.end();
-        }
-        if ending != Ending::No {
-            self.availability.send_replace(Availability::Closed);
-        }
-    }
-
     pub(crate) fn availability(&self) -> watch::Receiver<Availability> {
         self.availability.subscribe()
+    }
+
+    /// Why there is no room at once.
+    fn overloaded(&self, room: &Room, short: Short) -> Error {
+        let retry_after = match short {
+            Short::Time(time) => time,
+            _ => Duration::from_millis(random::within(1..=5)),
+        };
+        let limits = self.shared.limits();
+        let (text, names, used, limit) = match short {
+            Short::Own => (
+                "the appends on their way have reached their limit; call again, or use append",
+                ("bytes on their way", "max_in_flight_bytes"),
+                room.used(),
+                room.limit(),
+            ),
+            Short::Shared => (
+                "the appends on their way of all wals together have reached their limit; call again, or use append",
+                ("bytes on their way", "limit in flight"),
+                limits.used(Category::InFlight),
+                limits.limit(Category::InFlight),
+            ),
+            Short::Time(_) => {
+                let text = "flow control slows appends down; call again after the time given, or use append";
+                return Error::new(ErrorKind::Overloaded { retry_after }, text)
+                    .with_context("retry after", format!("{retry_after:?}"));
+            }
+        };
+        Error::new(ErrorKind::Overloaded { retry_after }, text)
+            .with_context(names.0, used)
+            .with_context(names.1, limit)
     }
 
     fn refused(&self, kind: ErrorKind, message: &'static str) -> Error {
@@ -303,70 +341,23 @@ impl Writer {
         }
     }
 
-    /// Lets everybody see that nothing of `messages` was written, and names the error.
-    fn refuse(&self, messages: &Batch<Message>, begun: &Begun, error: Error) -> Error {
+    /// Lets everybody see that nothing of `request` was written, and names the error.
+    fn refuse(&self, request: &Request, begun: &Begun, error: Error) -> Error {
         let error = self.named(error);
-        let bytes = messages.as_slice().iter().map(Message::bytes);
+        let bytes = request.messages().iter().map(Message::bytes);
         let elapsed = begun.called.elapsed();
         begun
             .span
             .in_scope(|| self.after_failure(bytes, elapsed, &error));
         error
     }
-
-    /// Tells somebody of the queue that nothing was written.
-    fn dismiss(&self, waiter: order::Waiter, error: Error) {
-        match waiter {
-            order::Waiter::Permit(reserve) => reserve.refuse(self.named(error)),
-            order::Waiter::Append(slot) => {
-                if let Some((messages, begun)) = slot.take_waiting() {
-                    slot.decide(Err(self.refuse(&messages, &begun, error)));
-                }
-            }
-        }
-    }
-
-    fn place_or_wait(self: &Arc<Self>, messages: Batch<Message>, begun: Begun) -> Arc<Slot> {
-        let (bytes, now) = (charge(&messages), self.ticks.now());
-        let mut order = lock(&self.order);
-        if let Err(error) = order.check_open() {
-            drop(order);
-            return Slot::failed(self.refuse(&messages, &begun, error));
-        }
-        if order.budget.try_take(bytes) {
-            return self.place_now(order, messages, now, bytes, begun);
-        }
-        if planted::is(Bug::OvertakesTheQueue) && bytes < 400 {
-            order.budget.take(bytes);
-            return self.place_now(order, messages, now, bytes, begun);
-        }
-        let queue = Arc::downgrade(self);
-        let slot = Slot::waiting(messages, begun, queue, order.budget.ticket());
-        let waiter = order::Waiter::Append(Arc::clone(&slot));
-        order.budget.wait(bytes, waiter);
-        slot
-    }
-
-    /// Takes the place of messages whose room is taken.
-    fn place_now(
-        &self,
-        mut order: MutexGuard<'_, Order>,
-        messages: Batch<Message>,
-        now: Tick,
-        charge: usize,
-        begun: Begun,
-    ) -> Arc<Slot> {
-        let slot = Slot::placed();
-        let waiting = Some(Arc::clone(&slot));
-        self.place(&mut order, messages, now, charge, waiting, begun);
-        self.unlock(order);
-        slot
-    }
 }
 
 impl Watched for Writer {
-    /// Shows what is on its way, and lets the driver look whether the oldest of it takes too long.
-    fn look(&self, _now: Instant) {
+    /// Shows what is on its way, and lets the driver look whether the oldest of it takes too long. Ends
+    /// transactions whose time is over.
+    fn look(&self, now: Instant) {
+        self.expire(now);
         let order = lock(&self.order);
         let in_flight = order.in_flight;
         let numbers = [
@@ -374,6 +365,7 @@ impl Watched for Writer {
             order.budget.used(),
             order.budget.waiting(),
             usize::from(order.recovering),
+            order.transactions.len(),
         ];
         let wakes = in_flight > 0 || order.owes_a_look;
         let driver = if wakes { order.driver.clone() } else { None };
@@ -385,8 +377,15 @@ impl Watched for Writer {
     }
 }
 
-/// What a batch counts against the bytes on their way.
-fn charge(messages: &Batch<Message>) -> usize {
+/// What a request counts against the bytes on their way.
+fn charge(request: &Request) -> usize {
+    match request {
+        Request::Messages { messages, .. } => charge_of(messages),
+        Request::Mark(_) => OVERHEAD_BYTES,
+    }
+}
+
+fn charge_of(messages: &Batch<Message>) -> usize {
     messages
         .as_slice()
         .iter()

@@ -1,23 +1,25 @@
 //! The critical section in which an append takes its place: seq, lsn, tick, the backend's append.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, MutexGuard};
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::sync::watch;
 use tracing::Span;
 use walx_core::{
-    Error, ErrorKind, Header, Lsn, Message, MessageId, Owner, Place, Record, Result, Seq, Tick,
+    Chunk, Error, ErrorKind, Expected, Header, Lsn, OpenOption, Owner, Place, Record, Result, Seq,
+    Tick,
 };
-use walx_impls::{Appending, Batch, Kind, StoredRecord, WalImpls};
-use walx_utility::budget::Budget;
-use walx_utility::clock;
+use walx_impls::{Appending, Batch, Kind, WalImpls};
 
-use super::Writer;
-use super::answer::unknown;
-use super::permit::{Gone, Reserve};
+use super::joined::Joined;
+use super::permit::Reserve;
+use super::queue::Refusal;
+use super::room::Room;
 use super::slot::Slot;
-use super::stages::{Begun, Stages};
+use super::stages::Stages;
+use super::transactions::{Local, Transactions};
+use super::window::{Key, Told, Window};
 use crate::planted::{self, Bug};
 
 /// The numbers with which a log goes on.
@@ -40,15 +42,30 @@ pub(super) struct Order {
     /// Whether an append has failed and it is being found out what landed: meanwhile appends take their place, but don't
     /// go to the backend.
     pub(super) recovering: bool,
-    pub(super) budget: Budget<Waiter>,
+    pub(super) budget: Room,
     /// Appends that have their place and that the commit driver has not fetched yet.
     pub(super) placed: VecDeque<Flight>,
     /// Appends that are placed and not decided.
     pub(super) in_flight: usize,
     /// Whether the driver has something to tell later, though no append is on its way.
     pub(super) owes_a_look: bool,
+    pub(super) transactions: Transactions,
+    /// The transactions, by their ids, of which the backend has refused a message, until a recovery has written the rest.
+    pub(super) lost: HashSet<Seq>,
+    /// The keys of the newest messages; `None` where none are remembered.
+    pub(super) window: Option<Window<Joined>>,
+    /// Messages with keys that stand twice in the batch that is being placed.
+    pub(super) twice: Vec<(Key, Joined)>,
+    /// Who gets the outcome of an earlier append, and is to be told once the lock is free.
+    pub(super) told: Told<Joined>,
+    /// Bytes placed since the last Checkpoint.
+    pub(super) since_checkpoint: usize,
     /// Who got room and is to be woken once the lock is free.
     pub(super) wakes: Vec<Waker>,
+    /// Who got no place and is to be told once the lock is free.
+    pub(super) refused: Vec<Refusal>,
+    /// Messages that are not written, to be freed once the lock is: a payload's owner may be a user's code.
+    pub(super) spent: Vec<Box<dyn Send>>,
     /// The commit driver.
     pub(super) driver: Option<Waker>,
     /// Whether the driver has nothing to decide and waits for an append.
@@ -82,8 +99,23 @@ pub(super) enum Ending {
 
 /// Somebody in the queue for admission.
 pub(super) enum Waiter {
-    Append(Arc<Slot>),
+    Append {
+        slot: Arc<Slot>,
+        /// The transaction that it belongs to.
+        transaction: Option<Local>,
+        /// Whether it passes the flow.
+        paced: bool,
+    },
     Permit(Arc<Reserve>),
+}
+
+impl Waiter {
+    pub(super) const fn is_paced(&self) -> bool {
+        match self {
+            Self::Append { paced, .. } => *paced,
+            Self::Permit(_) => true,
+        }
+    }
 }
 
 /// An append that has its place.
@@ -91,6 +123,10 @@ pub(super) struct Flight {
     /// The backend's answer; `None` where it was not handed to the backend.
     pub(super) appending: Option<Appending>,
     pub(super) records: Batch<Record>,
+    /// What must hold wherever it is placed.
+    pub(super) expected: Expected,
+    /// What its caller gets though its record is durable.
+    pub(super) refused: Option<Error>,
     /// What the caller gets for the records of its batch that landed when the append of all of them failed.
     pub(super) landed: Vec<(Place, usize, Kind)>,
     pub(super) charge: usize,
@@ -115,18 +151,27 @@ impl Order {
         owner: Owner,
         numbering: Numbering,
         backend: Arc<dyn WalImpls>,
-        max_in_flight_bytes: usize,
+        option: &OpenOption,
+        window: Option<Window<Joined>>,
     ) -> Self {
         Self {
             owner,
             numbering,
             backend,
             recovering: false,
-            budget: Budget::new(max_in_flight_bytes),
+            budget: Room::new(option),
             placed: VecDeque::new(),
             in_flight: 0,
             owes_a_look: false,
+            transactions: Transactions::default(),
+            lost: HashSet::new(),
+            window,
+            twice: Vec::new(),
+            told: Vec::new(),
+            since_checkpoint: 0,
             wakes: Vec::new(),
+            refused: Vec::new(),
+            spent: Vec::new(),
             driver: None,
             idle: false,
             phase: Phase::Open,
@@ -158,43 +203,31 @@ impl Order {
 
 impl Order {
     /// Takes the next numbers.
-    fn number(&mut self, kind: Kind, now: Tick) -> Header {
+    pub(super) fn number(&mut self, kind: Kind, now: Tick) -> Header {
+        self.number_chunk(kind, None, now)
+    }
+
+    /// As [`number`](Self::number), of a piece of a message.
+    pub(super) fn number_chunk(&mut self, kind: Kind, chunk: Option<Chunk>, now: Tick) -> Header {
         let numbering = &mut self.numbering;
         numbering.tick = now.max(numbering.tick.next());
-        let header =
+        let mut header =
             Header::new(kind, self.owner, numbering.tick).numbered(numbering.seq, numbering.lsn);
+        header.chunk = chunk;
+        header.oldest_open = self.transactions.oldest();
         numbering.seq = numbering.seq.next();
-        if kind == Kind::Data {
-            numbering.lsn = numbering.lsn.next();
+        numbering.lsn = header.next_lsn().unwrap_or(numbering.lsn);
+        if planted::is(Bug::ChunksTakeLsns) && chunk.is_some() {
+            numbering.lsn = header.lsn.map_or(numbering.lsn, Lsn::next);
         }
         header
     }
 
-    fn hand_over(&mut self, records: &Batch<Record>) -> Appending {
+    pub(super) fn hand_over(&mut self, records: &Batch<Record>) -> Appending {
         self.half_placed = true;
         let appending = self.backend.append(records.clone());
         self.half_placed = false;
         appending
-    }
-
-    /// Takes new places for what is not in the log, under the present owner.
-    pub(super) fn fly_again(&mut self, flight: &mut Flight, now: Tick) {
-        flight.records = flight.records.clone().map(|record| {
-            let placed = self.number(record.header.kind, now);
-            let header = Header {
-                owner: placed.owner,
-                seq: placed.seq,
-                lsn: placed.lsn,
-                tick: placed.tick,
-                ..record.header
-            };
-            Record { header, ..record }
-        });
-        flight.stages = flight.stages.again();
-        // Where the backend panics it may have it.
-        let panicked = unknown("the backend panicked while the append took its place");
-        flight.appending = Some(Appending::ready(Err(panicked)));
-        flight.appending = Some(self.hand_over(&flight.records));
     }
 }
 
@@ -207,110 +240,5 @@ fn after_failure(cause: &Error) -> Error {
             "an earlier append failed; nothing was written; close the wal and open it anew, with take_over",
         )
         .with_context("earlier append", cause),
-    }
-}
-
-impl Writer {
-    /// Takes the place of `messages`: from here on they are in the log's order. Their room was taken before.
-    pub(super) fn place(
-        &self,
-        order: &mut Order,
-        messages: Batch<Message>,
-        now: Tick,
-        charge: usize,
-        slot: Option<Arc<Slot>>,
-        begun: Begun,
-    ) {
-        let records = messages.map(|message| {
-            let header = order.number(Kind::Data, now);
-            Record::data(header, message)
-        });
-        self.fly(order, records, charge, slot, begun);
-    }
-
-    /// Takes the place of one of walx's own records.
-    pub(super) fn place_marker(&self, order: &mut Order, kind: Kind, now: Tick, slot: Arc<Slot>) {
-        let header = order.number(kind, now);
-        self.fly(
-            order,
-            Batch::One(Record::marker(header)),
-            0,
-            Some(slot),
-            Begun::now(Span::none()),
-        );
-    }
-
-    /// Admits those that wait, in order, as far as there is room. Their futures need not be polled for that.
-    pub(super) fn admit_waiting(&self, order: &mut Order) {
-        if !order.budget.is_contended() || order.check_open().is_err() {
-            return;
-        }
-        // Asked before anybody leaves the queue: it is a user's code, and may panic.
-        let (tick, now) = (self.ticks.now(), clock::now());
-        while let Some((charge, waiter)) = order.budget.admit() {
-            match waiter {
-                Waiter::Append(slot) => match slot.take_waiting() {
-                    Some((messages, mut begun)) => {
-                        begun.admitted(now);
-                        self.place(order, messages, tick, charge, Some(slot), begun);
-                    }
-                    None => order.budget.give(charge),
-                },
-                Waiter::Permit(reserve) => match reserve.grant() {
-                    Ok(waker) => order.wakes.extend(waker),
-                    Err(Gone) => order.budget.give(charge),
-                },
-            }
-        }
-    }
-
-    /// Frees the lock, then wakes those who got room, and the driver if it is idle: a waker may drop what its task
-    /// holds, and that needs the lock.
-    pub(super) fn unlock(&self, mut order: MutexGuard<'_, Order>) {
-        let wakes = std::mem::take(&mut order.wakes);
-        let idle = std::mem::take(&mut order.idle);
-        let driver = if idle { order.driver.take() } else { None };
-        drop(order);
-        wakes.into_iter().chain(driver).for_each(Waker::wake);
-    }
-
-    fn fly(
-        &self,
-        order: &mut Order,
-        records: Batch<Record>,
-        charge: usize,
-        slot: Option<Arc<Slot>>,
-        begun: Begun,
-    ) {
-        if planted::is(Bug::DeliversEarly) && records.len() == 1 {
-            self.publish_early(&records);
-        }
-        let appending = if order.recovering {
-            None
-        } else {
-            Some(order.hand_over(&records))
-        };
-        order.placed.push_back(Flight {
-            appending,
-            records,
-            landed: Vec::new(),
-            charge,
-            slot,
-            stages: begun.placed(),
-            span: begun.span,
-        });
-        order.in_flight += 1;
-    }
-
-    /// A planted bug: scanners get a record whose outcome nobody knows.
-    fn publish_early(&self, records: &Batch<Record>) {
-        let tail = self.cache.tail().id;
-        let Some((tail, last)) = tail.and_then(|tail| Some((tail, tail.to_u64()?))) else {
-            return;
-        };
-        let record = records.as_slice()[0].clone();
-        let id = MessageId::from_u64(tail.backend(), last + 1);
-        self.cache
-            .publish(vec![StoredRecord { id, record }], clock::now());
     }
 }

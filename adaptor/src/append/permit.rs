@@ -9,6 +9,8 @@ use walx_impls::Batch;
 use walx_utility::sync::lock;
 
 use super::order::{Order, Waiter};
+use super::request::Request;
+use super::room::Taken;
 use super::slot::Slot;
 use super::{OVERHEAD_BYTES, Writer, charge};
 use crate::planted::{self, Bug};
@@ -30,10 +32,9 @@ impl Reserve {
         self.settle(State::Granted)
     }
 
-    pub(super) fn refuse(&self, error: Error) {
-        if let Ok(Some(waker)) = self.settle(State::Refused(error)) {
-            waker.wake();
-        }
+    /// Refuses it, with whom to wake.
+    pub(super) fn refuse(&self, error: Error) -> Option<Waker> {
+        self.settle(State::Refused(error)).ok().flatten()
     }
 
     fn settle(&self, outcome: State) -> Result<Option<Waker>, Gone> {
@@ -60,25 +61,31 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    pub(super) fn new(writer: &Arc<Writer>, order: &mut Order, charge: usize) -> Self {
-        let granted = order.budget.try_take(charge);
-        let state = if granted {
-            State::Granted
-        } else {
-            State::Waiting(None)
+    pub(super) fn new(
+        writer: &Arc<Writer>,
+        order: &mut Order,
+        charge: usize,
+    ) -> walx_core::Result<Self> {
+        let state = match order.budget.try_take(&writer.shared, charge, true) {
+            Taken::Yes => State::Granted,
+            Taken::No(_) => State::Waiting(None),
+            Taken::Refused(error) => return Err(writer.named(error)),
         };
+        let waits = matches!(state, State::Waiting(_));
         let reserve = Arc::new(Reserve(Mutex::new(state)));
         let ticket = order.budget.ticket();
-        if !granted {
+        if waits {
             let waiter = Waiter::Permit(Arc::clone(&reserve));
             order.budget.wait(charge, waiter);
+            // Finds out what it waits for.
+            writer.admit_waiting(order);
         }
-        Self {
+        Ok(Self {
             writer: Arc::clone(writer),
             reserve,
             charge,
             ticket,
-        }
+        })
     }
 }
 
@@ -115,7 +122,7 @@ pub(super) struct Permits(pub(super) Arc<Writer>);
 impl PermitState for Permits {
     fn append(self: Arc<Self>, reserved_bytes: usize, message: Message) -> Append {
         let writer = &self.0;
-        let mut begun = writer.begin();
+        let mut begun = writer.begin_append();
         let reserved = reserved_bytes + OVERHEAD_BYTES;
         // What hooks add is not the caller's to reserve.
         let bytes = message.bytes();
@@ -137,18 +144,19 @@ impl PermitState for Permits {
                 return Append::failed(error);
             }
         };
-        let (needed, now) = (charge(&messages), writer.ticks.now());
+        let request = Request::plain(messages);
+        let (needed, now) = (charge(&request), writer.ticks.now());
         let mut order = lock(&writer.order);
         order.budget.give(reserved);
         if let Err(error) = order.check_open() {
             writer.unlock(order);
-            return Append::failed(writer.refuse(&messages, &begun, error));
+            return Append::failed(writer.refuse(&request, &begun, error));
         }
         // It goes before those that wait for room.
-        order.budget.take(needed);
+        order.budget.take(&writer.shared, needed);
         let slot = Slot::placed();
         let waiting = Some(Arc::clone(&slot));
-        writer.place(&mut order, messages, now, needed, waiting, begun);
+        writer.place(&mut order, request, now, needed, waiting, begun);
         writer.admit_waiting(&mut order);
         writer.unlock(order);
         Append::new(slot)
@@ -175,6 +183,14 @@ impl Writer {
     pub(super) fn leave(&self, ticket: u64) {
         let mut order = lock(&self.order);
         let gone = order.budget.leave(ticket);
+        if let Some(Waiter::Append {
+            transaction: Some(local),
+            ..
+        }) = &gone
+        {
+            order.transactions.give_up_one_of(*local);
+            order.transactions.unqueue(*local);
+        }
         self.admit_waiting(&mut order);
         self.unlock(order);
         drop(gone);

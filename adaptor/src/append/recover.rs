@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use walx_core::{
-    Availability, BoxFuture, Error, ErrorKind, Header, Lsn, MessageId, Result, Seq, Status,
+    Availability, BoxFuture, Error, ErrorKind, Header, Lsn, MessageId, Record, Result, Seq, Status,
 };
 use walx_impls::{Appending, Batch, Kind, StoredRecord};
 use walx_utility::backoff::Backoff;
@@ -17,7 +17,7 @@ use walx_utility::clock::{self, Instant};
 use walx_utility::sync::lock;
 
 use super::Writer;
-use super::answer::{answer_of, definite, not_written, unknown};
+use super::answer::{definite, not_written, unknown};
 use super::commit::Driver;
 use super::order::{Ending, Flight};
 use super::reopen::{self, Reopened, Reopening};
@@ -37,7 +37,7 @@ pub(super) struct Recovery {
     /// The pauses between opens, since then.
     pauses: Option<Backoff>,
     /// The first records of a batch whose others are written again.
-    landed_in_part: Vec<StoredRecord>,
+    pub(super) landed_in_part: Vec<StoredRecord>,
 }
 
 /// Where acknowledgements stop: a failure, and the appends whose answers don't count.
@@ -71,10 +71,6 @@ impl Flight {
         self.records.as_slice().first()?.header.seq
     }
 
-    fn is_release(&self) -> bool {
-        matches!(&self.records, Batch::One(record) if record.header.kind == Kind::Release)
-    }
-
     /// The numbers of the record behind it.
     pub(super) fn next(&self) -> Option<(Seq, Lsn)> {
         numbers_behind(&self.records.as_slice().last()?.header)
@@ -95,15 +91,6 @@ impl Flight {
             }
             _ => unknown("an append failed, and it could not be found out what of it landed")
                 .with_context("failed", cause),
-        }
-    }
-
-    /// Takes from `landed` what belongs to it: the ids of its records, or what is there of them.
-    fn take_landed(&mut self, landed: &mut VecDeque<StoredRecord>) -> Vec<StoredRecord> {
-        let there = self.records.len().min(landed.len());
-        match self.appending {
-            Some(_) => landed.drain(..there).collect(),
-            None => Vec::new(),
         }
     }
 }
@@ -132,11 +119,14 @@ impl Driver {
             self.failure = Some(error.clone());
             return Some((flight, Err(error)));
         }
-        let refused = is_refusal(&error);
+        // One of walx's own marks is no message that somebody could do without: it is written again.
+        let is_mark = |it: &Record| it.header.kind != Kind::Data;
+        let refused = is_refusal(&error) && !flight.records.as_slice().iter().all(is_mark);
         let mut behind = VecDeque::new();
         let answered = if refused {
             // It is decided, as by an acknowledgement.
             self.recovery.progressed();
+            lock(&self.writer.order).lose(&flight.records);
             Some((flight, Err(error.clone())))
         } else {
             flight.appending = Some(Appending::ready(Err(error.clone())));
@@ -260,27 +250,7 @@ impl Driver {
         if planted::is(Bug::TurnsTheOrder) && landed.is_empty() {
             self.flights.make_contiguous().reverse();
         }
-        // Each stays where the driver's end finds it: the backend may panic.
-        for _ in 0..self.flights.len() {
-            let Some(mut flight) = self.flights.pop_front() else {
-                break;
-            };
-            let there = flight.take_landed(&mut landed);
-            // A Release ends its owner only where nothing follows it: there is our Barrier now.
-            if there.len() == flight.records.len() && !flight.is_release() {
-                let ids = Batch::Many(there.into_iter().map(|it| it.id).collect());
-                self.group.push((flight, Ok(ids)));
-                continue;
-            }
-            if !there.is_empty() {
-                flight.keep_rest(&there);
-                self.recovery.landed_in_part = there;
-            }
-            self.flights.push_back(flight);
-            if let Some(flight) = self.flights.back_mut() {
-                order.fly_again(flight, now);
-            }
-        }
+        self.fly_rest(&mut order, landed, now);
         if self.flights.is_empty() {
             // Nobody waits: the next failure has its whole time.
             self.recovery.progressed();
@@ -312,7 +282,10 @@ impl Driver {
             _ => error,
         };
         // First, so that nothing more takes a place: no handle is there that it could go to.
-        self.writer.fail(&cause);
+        let refused = self.writer.fail(&cause);
+        refused
+            .into_iter()
+            .for_each(|it| it.tell_hooks(&self.writer));
         let mut order = lock(&self.writer.order);
         self.flights.append(&mut order.placed);
         order.recovering = false;
@@ -325,16 +298,6 @@ impl Driver {
             self.group.push((flight, Err(error)));
         }
         self.failure = Some(cause);
-    }
-}
-
-impl Flight {
-    /// The first records of its batch landed: what is left of it is written again.
-    fn keep_rest(&mut self, there: &[StoredRecord]) {
-        if let Batch::Many(records) = &mut self.records {
-            self.landed.extend(there.iter().map(answer_of));
-            records.drain(..there.len());
-        }
     }
 }
 

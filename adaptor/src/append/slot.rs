@@ -1,13 +1,15 @@
 //! Where the caller of an append waits for its outcome.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
-use walx_core::{AppendState, Error, ErrorKind, Message, Place, Result};
+use walx_core::{AppendState, Error, ErrorKind, Place, Result};
 use walx_impls::Batch;
 use walx_utility::sync::lock;
 
 use super::Writer;
+use super::gather::{Gather, Part};
+use super::request::Request;
 use super::stages::Begun;
 
 /// One append, from its call to its outcome.
@@ -16,7 +18,7 @@ pub(super) struct Slot(Mutex<State>);
 enum State {
     /// In the queue for admission, with what is to be written.
     Waiting {
-        messages: Batch<Message>,
+        request: Request,
         begun: Begun,
         waker: Option<Waker>,
         /// How it leaves the queue.
@@ -24,7 +26,11 @@ enum State {
         ticket: u64,
     },
     /// In the log's order, undecided.
-    Placed { waker: Option<Waker> },
+    Placed {
+        waker: Option<Waker>,
+        /// Of a batch of which earlier appends write a part.
+        gather: Option<Box<Gather>>,
+    },
     /// Decided.
     Done(Result<Batch<Place>>),
     /// The caller has the outcome, or doesn't want it.
@@ -33,17 +39,20 @@ enum State {
 
 impl Slot {
     pub(super) fn placed() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State::Placed { waker: None })))
+        Arc::new(Self(Mutex::new(State::Placed {
+            waker: None,
+            gather: None,
+        })))
     }
 
     pub(super) fn waiting(
-        messages: Batch<Message>,
+        request: Request,
         begun: Begun,
         queue: Weak<Writer>,
         ticket: u64,
     ) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State::Waiting {
-            messages,
+            request,
             begun,
             waker: None,
             queue,
@@ -56,17 +65,20 @@ impl Slot {
     }
 
     /// Moves from the queue into the order; `None` where the caller has given up.
-    pub(super) fn take_waiting(&self) -> Option<(Batch<Message>, Begun)> {
+    pub(super) fn take_waiting(&self) -> Option<(Request, Begun)> {
         let mut state = lock(&self.0);
         match std::mem::replace(&mut *state, State::Gone) {
             State::Waiting {
-                messages,
+                request,
                 begun,
                 waker,
                 ..
             } => {
-                *state = State::Placed { waker };
-                Some((messages, begun))
+                *state = State::Placed {
+                    waker,
+                    gather: None,
+                };
+                Some((request, begun))
             }
             other => {
                 *state = other;
@@ -75,11 +87,55 @@ impl Slot {
         }
     }
 
+    /// Earlier appends write a part of its batch: it is decided once all of them are.
+    pub(super) fn gather(&self, parts: Vec<Part>) {
+        if let State::Placed { gather, .. } = &mut *lock(&self.0) {
+            *gather = Some(Box::new(Gather::new(parts)));
+        }
+    }
+
+    /// One of those earlier appends is decided; or the one that it depends on as a whole.
+    pub(super) fn decide_part(&self, part: Option<usize>, outcome: Result<Place>) {
+        let Some(index) = part else {
+            return self.decide(outcome.map(Batch::One));
+        };
+        let mut state = lock(&self.0);
+        let whole = match &mut *state {
+            State::Placed {
+                gather: Some(gather),
+                ..
+            } => {
+                gather.joined(index, outcome);
+                gather.outcome()
+            }
+            _ => None,
+        };
+        Self::finish(state, whole);
+    }
+
     /// Decides the append, and wakes its caller.
     pub(super) fn decide(&self, outcome: Result<Batch<Place>>) {
         let mut state = lock(&self.0);
+        let whole = match (&mut *state, outcome) {
+            (
+                State::Placed {
+                    gather: Some(gather),
+                    ..
+                },
+                Ok(places),
+            ) => {
+                gather.own(&places);
+                gather.outcome()
+            }
+            (_, outcome) => Some(outcome),
+        };
+        Self::finish(state, whole);
+    }
+
+    fn finish(mut state: MutexGuard<'_, State>, outcome: Option<Result<Batch<Place>>>) {
+        let Some(outcome) = outcome else { return };
         let waker = match &mut *state {
-            State::Waiting { waker, .. } | State::Placed { waker } => waker.take(),
+            State::Waiting { waker, .. } | State::Placed { waker, .. } => waker.take(),
             State::Done(_) | State::Gone => return,
         };
         *state = State::Done(outcome);
@@ -97,7 +153,7 @@ impl AppendState for Slot {
         places: &mut dyn FnMut(Place),
     ) -> Poll<Result<()>> {
         let mut state = lock(&self.0);
-        if let State::Waiting { waker, .. } | State::Placed { waker } = &mut *state {
+        if let State::Waiting { waker, .. } | State::Placed { waker, .. } = &mut *state {
             match waker {
                 Some(waker) => waker.clone_from(context.waker()),
                 None => *waker = Some(context.waker().clone()),
@@ -116,8 +172,13 @@ impl AppendState for Slot {
     }
 
     fn forget(&self) {
+        let mut state = lock(&self.0);
+        if matches!(&*state, State::Waiting { request, .. } if request.stays()) {
+            return;
+        }
         // What it held is freed outside of the lock.
-        let forgotten = std::mem::replace(&mut *lock(&self.0), State::Gone);
+        let forgotten = std::mem::replace(&mut *state, State::Gone);
+        drop(state);
         if let State::Waiting { queue, ticket, .. } = forgotten
             && let Some(writer) = queue.upgrade()
         {

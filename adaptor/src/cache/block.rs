@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use walx_core::Seq;
+use walx_core::{Category, Charge, Limits, Seq};
 use walx_impls::StoredRecord;
 use walx_utility::clock::Instant;
 
@@ -13,6 +13,7 @@ pub(super) struct Block {
     pub(super) since: Instant,
     pub(super) bytes: usize,
     live_bytes: Arc<AtomicUsize>,
+    _charge: Charge,
 }
 
 impl Block {
@@ -21,6 +22,7 @@ impl Block {
         records: Vec<StoredRecord>,
         since: Instant,
         live_bytes: &Arc<AtomicUsize>,
+        limits: &Limits,
     ) -> Option<Self> {
         let first = records.first()?.record.header.seq?;
         let bytes = records
@@ -36,6 +38,7 @@ impl Block {
             since,
             bytes,
             live_bytes: Arc::clone(live_bytes),
+            _charge: limits.charge(Category::Cache, bytes),
         })
     }
 

@@ -6,11 +6,14 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{self, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
-use walx_core::{CacheOption, ChannelInfo, Error, Lsn, MessageId, Seq, Tail, Tick};
+use walx_core::{
+    CacheOption, Category, ChannelInfo, Error, Limits, Lsn, MessageId, Seq, Tail, Tick,
+};
 use walx_impls::StoredRecord;
 use walx_utility::clock::Instant;
 use walx_utility::signal::Signal;
@@ -26,6 +29,8 @@ pub(crate) struct Cache {
     state: Mutex<State>,
     /// Bytes of all blocks that are alive, evicted ones that a slow scanner still holds included.
     live_bytes: Arc<AtomicUsize>,
+    /// What it shares with the caches of other wals.
+    limits: Limits,
     gauges: CacheGauges,
 }
 
@@ -72,6 +77,7 @@ impl Cache {
     pub(crate) fn new(
         channel: &ChannelInfo,
         option: CacheOption,
+        limits: Limits,
         next: Option<Seq>,
         tail: Tail,
     ) -> Arc<Self> {
@@ -90,13 +96,14 @@ impl Cache {
         Arc::new(Self {
             state: Mutex::new(state),
             live_bytes: Arc::default(),
+            limits,
             gauges: CacheGauges::new(channel),
         })
     }
 
     /// Adds confirmed records, which carry on the seqs without a hole, and wakes the scanners that wait.
     pub(crate) fn publish(&self, records: Vec<StoredRecord>, now: Instant) {
-        let Some(block) = Block::new(records, now, &self.live_bytes) else {
+        let Some(block) = Block::new(records, now, &self.live_bytes, &self.limits) else {
             return;
         };
         let mut state = lock(&self.state);
@@ -203,17 +210,22 @@ impl Cache {
 
     /// The first record whose lsn is at least `lsn`, if all such records are here or are still to come.
     pub(crate) fn find_lsn(&self, lsn: Lsn) -> Option<Found> {
-        self.find(
-            |record| record.record.header.lsn.is_some_and(|it| it < lsn),
-            |tail| tail.lsn <= lsn,
-        )
+        let is_before = |record: &StoredRecord| record.record.header.lsn.is_some_and(|it| it < lsn);
+        self.find(is_before, |state| match state.tail.lsn.cmp(&lsn) {
+            Ordering::Less => true,
+            // The newest record may be a mark, which stands at the lsn of the next message.
+            Ordering::Equal => {
+                state.next == Some(Seq::ZERO) || state.newest().is_some_and(is_before)
+            }
+            Ordering::Greater => false,
+        })
     }
 
     /// The first record whose tick is at least `tick`, if all such records are here or are still to come.
     pub(crate) fn find_tick(&self, tick: Tick) -> Option<Found> {
         self.find(
             |record| record.record.header.tick < tick,
-            |tail| tail.tick < tick,
+            |state| state.tail.tick < tick,
         )
     }
 
@@ -225,17 +237,17 @@ impl Cache {
 
     /// Bytes in memory, those that slow scanners hold included.
     pub(crate) fn live_bytes(&self) -> usize {
-        self.live_bytes.load(Ordering::Relaxed)
+        self.live_bytes.load(atomic::Ordering::Relaxed)
     }
 
     fn find(
         &self,
         is_before: impl Fn(&StoredRecord) -> bool,
-        beyond: impl Fn(&Tail) -> bool,
+        beyond: impl Fn(&State) -> bool,
     ) -> Option<Found> {
         let state = lock(&self.state);
         let (_, next) = state.range()?;
-        if beyond(&state.tail) {
+        if beyond(&state) {
             return Some(Found::NotBefore(next));
         }
         // If the very first one here is not before it, an earlier one that is gone might be it.
@@ -265,15 +277,18 @@ impl Cache {
     fn evict(&self, state: &mut State, now: Instant) -> Evicted {
         let mut evicted = Evicted::default();
         let mut held = self.live_bytes();
+        let all = self.limits.used(Category::Cache);
+        let mut too_much = all.saturating_sub(self.limits.limit(Category::Cache));
         while state.blocks.len() > 1 {
             let Some(first) = state.blocks.front() else {
                 break;
             };
             let too_old = now.saturating_duration_since(first.since) >= state.option.keep;
-            if !too_old && held <= state.option.capacity_bytes {
+            if !too_old && held <= state.option.capacity_bytes && too_much == 0 {
                 break;
             }
             held = held.saturating_sub(first.bytes);
+            too_much = too_much.saturating_sub(first.bytes);
             let gone = state.blocks.pop_front();
             match too_old {
                 true => evicted.by_age.extend(gone),
@@ -297,6 +312,11 @@ impl Watched for Cache {
 }
 
 impl State {
+    /// The newest record here.
+    fn newest(&self) -> Option<&StoredRecord> {
+        self.blocks.back()?.records.last()
+    }
+
     fn range(&self) -> Option<(Seq, Seq)> {
         let next = self.next?;
         let first = self.blocks.front().map_or(next, |block| block.first);

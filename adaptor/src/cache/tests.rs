@@ -26,6 +26,7 @@ fn cache(capacity_bytes: usize, keep: Duration) -> Arc<Cache> {
     Cache::new(
         &channel,
         CacheOption::new(capacity_bytes, keep),
+        Limits::new(),
         Some(Seq::ZERO),
         tail,
     )
@@ -171,4 +172,29 @@ fn what_was_truncated_before_it_came_in_is_not_handed_out() {
     cache.publish(records(7..10), clock::now());
     assert_eq!(cache.range(), Some((Seq::new(8), Seq::new(10))));
     assert!(Reader::attach(&cache, Seq::new(7)).is_none());
+}
+
+#[test]
+fn a_cache_keeps_less_where_those_of_other_wals_need_the_room() {
+    let cache = cache(1 << 30, LONG);
+    cache.publish(records(0..10), clock::now());
+    let one = cache.live_bytes();
+    cache.limits.set_limit(Category::Cache, 4 * one);
+    cache.publish(records(10..20), clock::now());
+    let others = cache.limits.charge(Category::Cache, one);
+    cache.publish(records(20..30), clock::now());
+    assert_eq!(cache.range(), Some((Seq::new(0), Seq::new(30))));
+    cache.publish(records(30..40), clock::now());
+    assert_eq!(cache.range(), Some((Seq::new(10), Seq::new(40))));
+    assert_eq!(cache.limits.used(Category::Cache), 4 * one);
+    others.grow(9 * one);
+    cache.look(clock::now());
+    assert_eq!(
+        cache.range(),
+        Some((Seq::new(30), Seq::new(40))),
+        "the last one stays"
+    );
+    let limits = cache.limits.clone();
+    drop((cache, others));
+    assert_eq!(limits.used(Category::Cache), 0);
 }

@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use walx_core::{
-    Append, AppendBatch, Availability, Bounds, ChannelInfo, Message, MessageId, Owner, Permit,
-    Refused, Result, RoWal, ScanOption, Scanner, Tail, Wal,
+    Append, AppendBatch, Availability, Bounds, ChannelInfo, Expected, Message, MessageId, Owner,
+    Permit, Refused, Result, RoWal, ScanOption, Scanner, Tail, Tick, Transaction,
+    TransactionOption, VirtualChannel, Wal,
 };
 
 /// A wal of a manager, as its users hold it: they can't close it.
@@ -33,6 +34,10 @@ impl RoWal for Managed {
         self.0.tail().await
     }
 
+    async fn newest_tick(&self, virtual_channel: &VirtualChannel) -> Result<Option<Tick>> {
+        self.0.newest_tick(virtual_channel).await
+    }
+
     fn availability(&self) -> Availability {
         self.0.availability()
     }
@@ -54,6 +59,18 @@ impl Wal for Managed {
 
     fn append_batch(&self, messages: Vec<Message>) -> AppendBatch {
         self.0.append_batch(messages)
+    }
+
+    fn append_if(&self, message: Message, expected: Expected) -> Append {
+        self.0.append_if(message, expected)
+    }
+
+    fn begin(&self, option: TransactionOption) -> Result<Transaction> {
+        self.0.begin(option)
+    }
+
+    fn advance_tick(&self, virtual_channel: Option<VirtualChannel>) -> Append {
+        self.0.advance_tick(virtual_channel)
     }
 
     fn try_append(&self, message: Message) -> std::result::Result<Append, Refused> {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use walx_core::{Lsn, ScanMode, ScannerInfo};
+use walx_core::{Entry, Lsn, ScanMode, ScannerInfo};
 use walx_utility::signal::Signal;
 
 /// Ends the scanner, and tells where it is. Updated once a batch.
@@ -60,5 +60,14 @@ impl Joined {
         let next = self.next.load(Ordering::Relaxed).max(earliest.get());
         let lag = tail.get().saturating_sub(next);
         Some(ScannerInfo::new(mode, delivered.map(Lsn::new), lag))
+    }
+}
+
+/// The last lsn that is delivered with an entry. What is not a message stands at the lsn of the next one.
+pub(super) fn last_lsn(entry: &Entry) -> Option<Lsn> {
+    let lsn = entry.place()?.lsn;
+    match entry {
+        Entry::Message(_) => Some(lsn),
+        _ => lsn.get().checked_sub(1).map(Lsn::new),
     }
 }

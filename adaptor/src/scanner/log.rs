@@ -1,7 +1,8 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use walx_core::{
-    CacheOption, ChannelInfo, Entry, Interceptor, Lsn, Result, ScanContext, ScannerInfo, Seq,
+    ChannelInfo, Interceptor, Limits, Lsn, OpenOption, PlacedMessage, Result, ScanContext,
+    ScannerInfo, Seq,
 };
 use walx_impls::RoWalImpls;
 use walx_utility::clock::Instant;
@@ -14,7 +15,7 @@ use crate::feed::{Feed, Key, Membership};
 use crate::fetch::Follow;
 use crate::gauge::{Gauges, Presence, labels};
 use crate::handle::closed;
-use crate::interceptor::ScanMetrics;
+use crate::interceptor::{ScanMetrics, Undo};
 use crate::watch::Watched;
 
 /// What the scanners of one wal share.
@@ -22,13 +23,28 @@ pub(crate) struct Log {
     pub(super) channel: ChannelInfo,
     pub(super) cache: Arc<Cache>,
     pub(super) role: Role,
-    hooks: Arc<[Arc<dyn Interceptor>]>,
+    hooks: Arc<Hooks>,
+    /// The budget of memory that its scanners share with others.
+    pub(super) limits: Limits,
     life: Mutex<Life>,
     /// The scanners, to be woken when the wal ends.
     scanners: Mutex<Vec<Weak<Joined>>>,
     pub(super) metrics: ScanMetrics,
     lag: Gauges<1>,
     presence: Presence,
+}
+
+/// The hooks of one wal.
+pub(super) struct Hooks {
+    channel: ChannelInfo,
+    undo: Undo,
+}
+
+impl Hooks {
+    /// Makes a message plain, and lets them see it.
+    pub(super) fn run(&self, message: &mut PlacedMessage) -> Result<()> {
+        self.undo.scan(&ScanContext::new(&self.channel), message)
+    }
 }
 
 enum Life {
@@ -59,6 +75,7 @@ impl Log {
         backend: Arc<dyn RoWalImpls>,
         cache: Arc<Cache>,
         hooks: Arc<[Arc<dyn Interceptor>]>,
+        limits: Limits,
         presence: Presence,
     ) -> Arc<Self> {
         let names = [
@@ -67,25 +84,38 @@ impl Log {
         ];
         let confirmed = Gauges::new(names, &labels(&channel)[..1]);
         let role = Role::Owner { confirmed };
-        Arc::new(Self::new(channel, backend, cache, role, hooks, presence))
+        Arc::new(Self::new(
+            channel, backend, cache, role, hooks, limits, presence,
+        ))
     }
 
     pub(crate) fn of_reader(
         key: Key,
         backend: Arc<dyn RoWalImpls>,
-        option: CacheOption,
+        option: &OpenOption,
         hooks: Arc<[Arc<dyn Interceptor>]>,
         presence: Presence,
     ) -> Arc<Self> {
-        let channel = ChannelInfo::read_only(key.channel.clone());
+        let (channel, limits) = (
+            ChannelInfo::read_only(key.channel.clone()),
+            option.limits.clone(),
+        );
         let span = presence.span.clone();
-        let membership = Feed::join(key, Arc::clone(&backend), option, span);
+        let membership = Feed::join(
+            key,
+            Arc::clone(&backend),
+            option.cache,
+            &option.limits,
+            span,
+        );
         let cache = Arc::clone(&membership.feed.cache);
         let role = Role::Reader {
             membership: Mutex::new(Some(membership)),
             follow: Mutex::default(),
         };
-        Arc::new(Self::new(channel, backend, cache, role, hooks, presence))
+        Arc::new(Self::new(
+            channel, backend, cache, role, hooks, limits, presence,
+        ))
     }
 
     fn new(
@@ -94,14 +124,19 @@ impl Log {
         cache: Arc<Cache>,
         role: Role,
         hooks: Arc<[Arc<dyn Interceptor>]>,
+        limits: Limits,
         presence: Presence,
     ) -> Self {
         Self {
             lag: Gauges::new([metric::SCAN_LAG], &labels(&channel)),
+            hooks: Arc::new(Hooks {
+                channel: channel.clone(),
+                undo: Undo::new(hooks),
+            }),
+            limits,
             channel,
             cache,
             role,
-            hooks,
             life: Mutex::new(Life::Open(backend)),
             scanners: Mutex::default(),
             metrics: ScanMetrics::new(),
@@ -175,13 +210,9 @@ impl Log {
         Ok(Some(follow))
     }
 
-    /// Lets the hooks see an entry, the innermost first.
-    pub(super) fn hook(&self, entry: &mut Entry) -> Result<()> {
-        let context = ScanContext::new(&self.channel);
-        self.hooks
-            .iter()
-            .rev()
-            .try_for_each(|hook| hook.scan(&context, entry))
+    /// What sees each message before it is delivered.
+    pub(super) fn hooks(&self) -> &Arc<Hooks> {
+        &self.hooks
     }
 
     /// The wal has ended: scanners deliver what the cache has and end.

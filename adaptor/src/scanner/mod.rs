@@ -1,15 +1,20 @@
-//! The scan path: cache or backend, check, filter, hooks.
+//! The scan path: cache or backend, check, chunks, transactions, filter, hooks.
 
+mod assembly;
 mod check;
+mod chunk;
 mod confirmed;
 mod deliver;
 mod joined;
 mod log;
 mod range;
 mod read;
+mod readback;
 mod resume;
 mod source;
+mod spill;
 mod start;
+mod transaction;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -19,16 +24,18 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use tracing::Span;
 use walx_core::{
-    ChannelName, Entry, Error, Gap, LostPolicy, Lsn, MessageId, PlacedMessage, Result, ResumeToken,
-    ScanMode, Scanner, Stream, VirtualChannel,
+    ChannelName, Entry, Error, Gap, LostPolicy, Lsn, MessageId, Result, ResumeToken, ScanMode,
+    Scanner, Stream,
 };
 use walx_impls::{ScanOptions, Scanned, Start};
 use walx_utility::backoff::Backoff;
 
+use self::assembly::Assembly;
 use self::check::Check;
 use self::joined::Joined;
 pub(crate) use self::log::Log;
 use self::range::{From, Until};
+use self::readback::ReadBack;
 use self::source::Source;
 pub(crate) use self::start::{check_ids, start};
 use crate::fetch::{Follow, pauses};
@@ -77,7 +84,9 @@ struct Parts {
     earliest: Option<MessageId>,
     until: Until,
     on_lost: LostPolicy,
-    virtual_channel: Option<VirtualChannel>,
+    assembly: Assembly,
+    /// Reads what lies before the first record, where that needs it.
+    back: Option<Box<ReadBack>>,
     options: ScanOptions,
     /// Keeps a reader's cache fed.
     follow: Option<Arc<Follow>>,
@@ -122,7 +131,8 @@ impl ScannerAdaptor {
                 tail: None,
             },
             on_lost: LostPolicy::Error,
-            virtual_channel: None,
+            assembly: Assembly::default(),
+            back: None,
             options: ScanOptions::default(),
             follow: None,
         };
@@ -153,10 +163,8 @@ impl ScannerAdaptor {
         self
     }
 
-    fn note(&mut self, last: Option<&PlacedMessage>) {
-        if let Some(placed) = last {
-            self.token = Some(placed.token());
-        }
+    fn note(&mut self, token: Option<ResumeToken>) {
+        self.token = token.or(self.token);
     }
 }
 
@@ -176,7 +184,7 @@ impl Scanner for ScannerAdaptor {
             // A message behind a hole comes together with the gap.
             self.ready.extend(out.drain(max.min(out.len())..));
         }
-        self.note(out.iter().rev().find_map(Entry::message));
+        self.note(out.iter().rev().find_map(Entry::token));
         Ok(out)
     }
 
@@ -213,7 +221,7 @@ impl Stream for ScannerAdaptor {
             }
         }
         let entry = this.ready.pop_front();
-        this.note(entry.as_ref().and_then(Entry::message));
+        this.note(entry.as_ref().and_then(Entry::token));
         Poll::Ready(entry.map(Ok))
     }
 }

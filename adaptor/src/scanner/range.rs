@@ -14,6 +14,8 @@ pub(super) enum From {
     /// The source starts where the scan does.
     Source,
     Lsn(Lsn),
+    /// This message, and not the marks at its lsn, which stand before it.
+    Message(Lsn),
     Tick(Tick),
 }
 
@@ -24,6 +26,7 @@ impl From {
         match self {
             Self::Source => false,
             Self::Lsn(lsn) => header.lsn.is_some_and(|it| it < lsn),
+            Self::Message(lsn) => header.next_lsn().is_some_and(|it| it <= lsn),
             Self::Tick(tick) => header.tick < tick,
         }
     }
@@ -32,7 +35,8 @@ impl From {
     /// was asked to, and nothing before it is lost. Of lsns the first message itself tells, as they are dense; the
     /// earliest record may be a Barrier, which has none, and the backend can't tell what was before.
     pub(super) fn is_kept_by(self, first: &StoredRecord, earliest: Option<MessageId>) -> bool {
-        !matches!(self, Self::Lsn(_)) && earliest.is_some_and(|earliest| first.id > earliest)
+        !matches!(self, Self::Lsn(_) | Self::Message(_))
+            && earliest.is_some_and(|earliest| first.id > earliest)
     }
 
     /// Looks at `first`, the first numbered record that the source has: does it tell that the start is no longer kept?
@@ -41,7 +45,7 @@ impl From {
         let kept_from_the_beginning = header.seq == Some(Seq::ZERO);
         let lost = match self {
             Self::Source => false,
-            Self::Lsn(lsn) => header.lsn.is_some_and(|it| it > lsn),
+            Self::Lsn(lsn) | Self::Message(lsn) => header.lsn.is_some_and(|it| it > lsn),
             Self::Tick(tick) => header.tick > tick,
         };
         if !lost || kept_from_the_beginning || planted::is(Bug::JumpsToTheEarliest) {
@@ -63,7 +67,7 @@ impl fmt::Display for From {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source => f.write_str("the source's own start"),
-            Self::Lsn(lsn) => write!(f, "lsn {lsn}"),
+            Self::Lsn(lsn) | Self::Message(lsn) => write!(f, "lsn {lsn}"),
             Self::Tick(tick) => write!(f, "tick {tick}"),
         }
     }

@@ -10,6 +10,7 @@ use walx_utility::metric;
 
 use super::ScannerAdaptor;
 use super::deliver::unreadable;
+use super::joined;
 use super::log::Role;
 use super::range::goes_on;
 use super::source::Source;
@@ -33,8 +34,7 @@ impl ScannerAdaptor {
         self.turn = 0;
         let span = self.span.clone();
         let filled = span.in_scope(|| self.fill(context, max, out));
-        let delivered = out.iter().rev().find_map(Entry::message);
-        let delivered = delivered.map(|placed| placed.place.lsn);
+        let delivered = out.iter().rev().find_map(joined::last_lsn);
         self.joined
             .show_place(delivered, self.parts.check.next_lsn());
         if self.filled_messages > 0 {
@@ -59,10 +59,17 @@ impl ScannerAdaptor {
                 self.end();
                 return Poll::Ready(Err(error));
             }
-            if self.failed.is_some()
-                || self.is_full(max, out)
-                || matches!(self.parts.source, Source::Ended)
-            {
+            if self.failed.is_some() || self.is_full(max, out) {
+                return Poll::Ready(Ok(()));
+            }
+            if self.parts.back.is_some() {
+                match self.poll_back(context, out) {
+                    Poll::Ready(()) => continue,
+                    Poll::Pending if out.is_empty() => return Poll::Pending,
+                    Poll::Pending => return Poll::Ready(Ok(())),
+                }
+            }
+            if matches!(self.parts.source, Source::Ended) {
                 return Poll::Ready(Ok(()));
             }
             if let Some(item) = self.parts.pending.pop_front() {
@@ -159,7 +166,8 @@ impl ScannerAdaptor {
         let mut taken = 0;
         let mut ended = false;
         for record in reader.records() {
-            if self.is_full(max, out) || self.failed.is_some() || ended {
+            if self.is_full(max, out) || self.failed.is_some() || self.parts.back.is_some() || ended
+            {
                 break;
             }
             taken += 1;
@@ -191,11 +199,16 @@ impl ScannerAdaptor {
             return;
         }
         if self.deliver(&record, out) {
-            if self.parts.until.is_tail(&record) {
-                self.tell_last_hole(out);
-            }
-            self.end();
+            self.end_with(&record, out);
         }
+    }
+
+    /// The scan ends with this record.
+    pub(super) fn end_with(&mut self, record: &StoredRecord, out: &mut Vec<Entry>) {
+        if self.parts.until.is_tail(record) {
+            self.tell_last_hole(out);
+        }
+        self.end();
     }
 
     /// What is lost behind the newest record belongs to a scan that ends at the tail.

@@ -10,6 +10,7 @@ use walx_core::{
 };
 use walx_impls::{Mark, RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start};
 
+use super::assembly::Assembly;
 use super::check::Check;
 use super::confirmed::Confirmed;
 use super::deliver::unreadable;
@@ -26,6 +27,7 @@ use crate::planted::{self, Bug};
 /// Starts a scanner: at once in the cache where the position is there, else in the backend.
 pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn Scanner>> {
     let backend = log.backend()?;
+    let assembly = Assembly::new(&option, &log.limits);
     let tail = Confirmed::of(log, backend.as_ref(), &option).await?;
     let until = match option.until {
         None => Until {
@@ -107,8 +109,8 @@ pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn 
     };
     // A scan from the tail has nothing before it; of other ones it is known once they have read.
     let first = match (option.from, plan.from) {
-        (Position::Latest, _) => Lsn::new(u64::MAX),
-        (_, From::Lsn(lsn)) => lsn,
+        (Position::Latest | Position::Last(0), _) => Lsn::new(u64::MAX),
+        (_, From::Lsn(lsn) | From::Message(lsn)) => lsn,
         _ => Lsn::ZERO,
     };
     let span = scan_span(&log.channel.name, &option.from);
@@ -124,7 +126,8 @@ pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn 
         earliest,
         until,
         on_lost: option.on_lost,
-        virtual_channel: option.virtual_channel,
+        assembly,
+        back: None,
         options,
         follow,
     };
@@ -174,16 +177,10 @@ impl Plan {
 
 fn plan(log: &Log, option: &ScanOption, tail: Confirmed) -> Result<Plan> {
     Ok(match option.from {
-        Position::Earliest => {
-            let first = log.cache.range().map(|(first, _)| first);
-            let whole = first.filter(|first| *first == Seq::ZERO);
-            Plan {
-                cached: whole.map(Found::Here),
-                ..Plan::new(Start::Earliest)
-            }
-        }
+        Position::Earliest => earliest(log),
+        Position::Last(messages) if messages > 0 && messages >= tail.lsn.get() => earliest(log),
         // From here on it is a concrete place, so that opening again skips nothing.
-        Position::Latest => Plan {
+        Position::Latest | Position::Last(0) => Plan {
             cached: tail.next.map(Found::Here),
             ..Plan::new(tail.newest.map_or(Start::Earliest, Start::After))
         },
@@ -195,16 +192,34 @@ fn plan(log: &Log, option: &ScanOption, tail: Confirmed) -> Result<Plan> {
         Position::Lsn(lsn) => by_lsn(log, lsn, tail),
         Position::Tick(tick) => by_tick(log, tick, tail),
         Position::Time(time) => by_tick(log, tick_of(time), tail),
-        Position::Last(messages) => Plan {
-            lenient: true,
-            ..by_lsn(log, Lsn::new(tail.lsn.get().saturating_sub(messages)), tail)
-        },
+        Position::Last(messages) => {
+            let lsn = Lsn::new(tail.lsn.get() - messages);
+            Plan {
+                from: From::Message(lsn),
+                lenient: true,
+                ..by_lsn(log, lsn, tail)
+            }
+        }
         _ => return Err(unreadable("this version does not know the scan's position")),
     })
 }
 
+fn earliest(log: &Log) -> Plan {
+    let first = log.cache.range().map(|(first, _)| first);
+    let whole = first.filter(|first| *first == Seq::ZERO);
+    Plan {
+        cached: whole.map(Found::Here),
+        ..Plan::new(Start::Earliest)
+    }
+}
+
 fn by_lsn(log: &Log, lsn: Lsn, tail: Confirmed) -> Plan {
-    let start = beyond(log, tail, tail.lsn <= lsn).unwrap_or(Start::Near(Mark::Lsn(lsn)));
+    // Marks behind the newest message stand at the lsn of the next one, of which a backend need not know.
+    let near = match lsn == tail.lsn {
+        true => Lsn::new(lsn.get().saturating_sub(1)),
+        false => lsn,
+    };
+    let start = beyond(log, tail, tail.lsn < lsn).unwrap_or(Start::Near(Mark::Lsn(near)));
     Plan {
         from: From::Lsn(lsn),
         cached: log.cache.find_lsn(lsn),

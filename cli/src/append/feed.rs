@@ -2,9 +2,10 @@ use std::fmt;
 
 use tokio::sync::mpsc;
 
-use walx::{Place, Wal};
+use walx::{Lsn, Place};
 
 use super::Flight;
+use super::into::Into;
 use super::source::{Batch, Item};
 use crate::exit::{self, Code, Failure};
 use crate::progress::Progress;
@@ -18,14 +19,20 @@ pub(crate) const MAX_BYTES: usize = 16 << 20;
 
 /// Takes items from the reader, appends them, and hands out their places, until all of them are decided.
 pub(super) struct Feed<'a> {
-    wal: &'a dyn Wal,
+    into: Into<'a>,
     /// None once no more is to be read.
     batches: Option<mpsc::Receiver<Batch>>,
     flight: Flight<u64>,
     ids: Option<Sink>,
     progress: Progress,
+    /// The lsn of the next record that is new.
+    next: Lsn,
     acknowledged: u64,
+    /// Those whose keys the log had.
+    known: u64,
     undecided: u64,
+    /// Whether a transaction was rolled back, and its records with it.
+    rolled_back: bool,
     code: Code,
     /// The failure of the first line that has one: what comes behind it is its consequence.
     failure: Option<(u64, Failure)>,
@@ -33,19 +40,23 @@ pub(super) struct Feed<'a> {
 
 impl<'a> Feed<'a> {
     pub(super) fn new(
-        wal: &'a dyn Wal,
+        into: Into<'a>,
         batches: mpsc::Receiver<Batch>,
         ids: Option<Sink>,
+        next: Lsn,
         progress: Progress,
     ) -> Self {
         Self {
-            wal,
+            into,
             batches: Some(batches),
             flight: Flight::new(MAX_COUNT, MAX_BYTES),
             ids,
             progress,
+            next,
             acknowledged: 0,
+            known: 0,
             undecided: 0,
+            rolled_back: false,
             code: Code::Ok,
             failure: None,
         }
@@ -66,6 +77,9 @@ impl<'a> Feed<'a> {
                 .show(|| format!("{} records appended", self.acknowledged));
         }
         self.undecided += self.flight.len() as u64;
+        if self.into.is_open() {
+            self.end().await;
+        }
         self.finish(signals).await;
         self.progress.clear();
         match self.failure.take() {
@@ -81,7 +95,15 @@ impl<'a> Feed<'a> {
             more => format!(", {more} more may have been appended"),
         };
         let records = text::count(self.acknowledged, "record");
-        format!("appended {records}{unknown}")
+        let known = match self.known {
+            0 => String::new(),
+            known => format!("; {known} had been appended already"),
+        };
+        let rolled_back = match self.rolled_back {
+            true => ": the transaction was rolled back",
+            false => "",
+        };
+        format!("appended {records}{known}{unknown}{rolled_back}")
     }
 
     fn take(&mut self, batch: Option<Batch>) {
@@ -90,7 +112,9 @@ impl<'a> Feed<'a> {
             return;
         };
         for Item { line, message } in batch.items {
-            if let Err(error) = self.flight.append(self.wal, message, line) {
+            let bytes = message.bytes();
+            let append = self.into.append(message);
+            if let Err(error) = self.flight.push(append, bytes, line) {
                 return self.fail(line, Failure::from(error).at(format_args!("line {line}")));
             }
         }
@@ -102,7 +126,13 @@ impl<'a> Feed<'a> {
     fn land(&mut self, (line, outcome): (u64, walx::Result<Place>)) {
         match outcome {
             Ok(place) => {
-                self.acknowledged += 1;
+                // Places of new records ascend; that of a known one is of an earlier append.
+                if place.lsn < self.next {
+                    self.known += 1;
+                } else {
+                    self.next = place.lsn.next();
+                    self.acknowledged += 1;
+                }
                 if let Some(ids) = &mut self.ids {
                     write_id(ids.buffer(), &place);
                 }
@@ -112,6 +142,26 @@ impl<'a> Feed<'a> {
                 self.fail(line, Failure::from(error).at(format_args!("line {line}")));
             }
         }
+    }
+
+    /// Commits what was read to its end, and gives up anything else.
+    async fn end(&mut self) {
+        let all = self.failure.is_none() && self.code == Code::Ok;
+        match self.into.end(all).await {
+            Ok(_) if all => {}
+            Ok(_) => self.give_up(0),
+            Err(error) => {
+                let unknown = error.kind() == walx::ErrorKind::OutcomeUnknown && all;
+                self.give_up(if unknown { self.acknowledged } else { 0 });
+                self.fail(u64::MAX, Failure::from(error).at("the transaction"));
+            }
+        }
+    }
+
+    /// Nothing of the transaction is there, unless its end is not known.
+    fn give_up(&mut self, undecided: u64) {
+        (self.acknowledged, self.undecided) = (0, undecided);
+        self.rolled_back = undecided == 0;
     }
 
     /// Ends the reading.

@@ -52,7 +52,11 @@ impl<T> Flight<T> {
     /// Appends. An error says that the wal refused the message at the call, so that the caller can stop right here.
     pub(crate) fn append(&mut self, wal: &dyn Wal, message: Message, tag: T) -> Result<()> {
         let bytes = message.bytes();
-        let mut append = wal.append(message);
+        self.push(wal.append(message), bytes, tag)
+    }
+
+    /// Takes an append that was called. Errors as [`append`](Self::append).
+    pub(crate) fn push(&mut self, mut append: Append, bytes: usize, tag: T) -> Result<()> {
         let state = match Pin::new(&mut append).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => State::Waiting(append),
             Poll::Ready(place) => State::Landed(place?),

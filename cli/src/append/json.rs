@@ -15,6 +15,8 @@ struct Line {
     properties: PropertyMap,
     virtual_channel: Option<String>,
     idempotency_key: Option<Value>,
+    #[serde(default, rename = "transaction")]
+    _transaction: IgnoredAny,
     #[serde(default, rename = "lsn")]
     _lsn: IgnoredAny,
     #[serde(default, rename = "id")]

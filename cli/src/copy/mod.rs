@@ -2,6 +2,7 @@
 
 mod pump;
 mod same;
+mod transaction;
 
 use clap::ValueEnum;
 
@@ -20,8 +21,8 @@ use pump::Pump;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Copies the messages that SRC has when copy starts, in order, with payload,
-properties, virtual channel and idempotency key. In DST they get places of their
-own. The owner of SRC may go on; nobody else may own DST's channel.
+properties, virtual channel and idempotency key, and transactions as such. In
+DST they get places of their own. The owner of SRC may go on; nobody else may own DST's channel.
 
 However a copy ends (also by an error, Ctrl-C or SIGTERM), stderr says how many
 messages are safe in DST, and from where a next copy goes on so that nothing

@@ -3,6 +3,7 @@ use std::{fmt, vec};
 use walx::{Entry, ErrorKind, Gap, Lsn, Place, PlacedMessage, Scanner, Wal};
 
 use super::OnGap;
+use super::transaction::{Copied, Open, Part};
 use crate::append::{Flight, MAX_BYTES, MAX_COUNT};
 use crate::exit::{self, Code, Failure};
 use crate::progress::Progress;
@@ -17,16 +18,21 @@ pub(super) struct Pump<'a> {
     /// None once no more is to be read.
     scanner: Option<Box<dyn Scanner>>,
     entries: vec::IntoIter<Entry>,
-    wal: &'a dyn Wal,
-    /// Each with its lsn and bytes.
-    flight: Flight<(Lsn, u64)>,
+    pub(super) wal: &'a dyn Wal,
+    pub(super) flight: Flight<Copied>,
     on_gap: OnGap,
     /// The source's tail at the start.
     end: Lsn,
     /// What the next message gets in the copy.
     expected: Lsn,
-    /// Of the source: the first and the last message that are safe.
+    /// The transaction that is being copied.
+    pub(super) open: Option<Open>,
+    /// Of the source: the first and the last lsn that are safe.
     copied: Option<(Lsn, Lsn)>,
+    /// The last message beside transactions that is safe.
+    last: Option<Lsn>,
+    /// From where a next copy goes on.
+    next: Option<String>,
     count: u64,
     bytes: u64,
     gaps: u64,
@@ -52,7 +58,10 @@ impl<'a> Pump<'a> {
             on_gap,
             end,
             expected,
+            open: None,
             copied: None,
+            last: None,
+            next: None,
             count: 0,
             bytes: 0,
             gaps: 0,
@@ -66,12 +75,7 @@ impl<'a> Pump<'a> {
     /// The first failure ends the reading; what is on its way is waited for all the same.
     pub(super) async fn run(&mut self, signals: &mut Signals) -> Result<Code, Failure> {
         loop {
-            while self.scanner.is_some()
-                && self.flight.has_room()
-                && let Some(entry) = self.entries.next()
-            {
-                self.take(entry);
-            }
+            while self.scanner.is_some() && self.flight.has_room() && self.step() {}
             if self.scanner.is_none() && self.flight.is_empty() {
                 break;
             }
@@ -113,8 +117,8 @@ impl<'a> Pump<'a> {
                 "; {} more may have been copied: look at DST before you go on",
                 self.undecided
             );
-        } else if let Some((_, last)) = self.copied {
-            report += &format!("; to go on: --from lsn:{} --append", last.next());
+        } else if let Some(next) = &self.next {
+            report += &format!("; to go on: --from {next} --append");
         }
         report
     }
@@ -127,14 +131,26 @@ impl<'a> Pump<'a> {
         }
     }
 
+    /// Copies one message, or a mark of a transaction; `false` where more must be read first.
+    fn step(&mut self) -> bool {
+        if self.open.is_some() {
+            self.go_on();
+            return true;
+        }
+        let entry = self.entries.next();
+        let more = entry.is_some();
+        entry.into_iter().for_each(|entry| self.take(entry));
+        more
+    }
+
     fn take(&mut self, entry: Entry) {
         match entry {
             Entry::Message(PlacedMessage { place, message, .. }) => {
-                let (lsn, bytes) = (place.lsn, message.bytes() as u64);
-                if let Err(error) = self.flight.append(self.wal, message, (lsn, bytes)) {
-                    self.fail(Failure::from(error).at(format_args!("lsn {lsn} into DST")));
-                }
+                let wal = self.wal;
+                let append = |message| wal.append(message);
+                self.append(place.lsn, Part::Message(place.lsn), message, append);
             }
+            Entry::Transaction(source) => self.open = self.begin(source),
             Entry::Gap(gap) => self.meet(&gap),
             other => self.fail(Failure::new(
                 Code::Damage,
@@ -154,30 +170,59 @@ impl<'a> Pump<'a> {
         self.fail(Failure::new(Code::Damage, text));
     }
 
-    fn land(&mut self, ((lsn, bytes), outcome): ((Lsn, u64), walx::Result<Place>)) {
+    fn land(&mut self, (it, outcome): (Copied, walx::Result<Place>)) {
+        let Copied { lsn, part, bytes } = it;
         let place = match outcome {
             Ok(place) => place,
             Err(error) => {
-                self.undecided += u64::from(error.kind() == ErrorKind::OutcomeUnknown);
+                self.undecided += match part {
+                    _ if error.kind() != ErrorKind::OutcomeUnknown => 0,
+                    Part::Message(_) => 1,
+                    // Nothing of it is there without its Commit.
+                    Part::Body => 0,
+                    Part::Commit { count, .. } => count,
+                };
                 return self.fail(Failure::from(error).at(format_args!("lsn {lsn} into DST")));
             }
         };
         // Dense numbers in the copy, and ascending ones in the source, prove order and count.
-        if place.lsn != self.expected || self.copied.is_some_and(|(_, last)| lsn <= last) {
+        let ascends = match part {
+            Part::Message(lsn) => self.last.is_none_or(|last| last < lsn),
+            Part::Body | Part::Commit { .. } => true,
+        };
+        if place.lsn != self.expected || !ascends {
             let text = format!(
                 "lsn {lsn} of SRC became lsn {} of DST, where {} was next: report this defect",
                 place.lsn, self.expected
             );
             self.fail(Failure::new(Code::Unexpected, text));
         }
-        self.expected = place.lsn.next();
-        self.copied = Some((self.copied.map_or(lsn, |(first, _)| first), lsn));
-        self.count += 1;
+        match part {
+            Part::Message(lsn) => {
+                self.expected = place.lsn.next();
+                self.last = Some(lsn);
+                self.next = Some(format!("lsn:{}", lsn.next()));
+                self.safe(Some((lsn, lsn)), 1, bytes);
+            }
+            Part::Body => self.expected = place.lsn.next(),
+            Part::Commit { id, lsns, count } => {
+                self.next = Some(format!("after:{id}"));
+                self.safe(lsns, count, bytes);
+            }
+        }
+    }
+
+    fn safe(&mut self, lsns: Option<(Lsn, Lsn)>, count: u64, bytes: u64) {
+        if let Some((from, to)) = lsns {
+            let (first, last) = self.copied.unwrap_or((from, to));
+            self.copied = Some((first.min(from), last.max(to)));
+        }
+        self.count += count;
         self.bytes += bytes;
     }
 
     /// Ends the reading. What comes behind the first failure is its consequence.
-    fn fail(&mut self, failure: Failure) {
+    pub(super) fn fail(&mut self, failure: Failure) {
         self.stop();
         self.failure.get_or_insert(failure);
     }
@@ -185,6 +230,8 @@ impl<'a> Pump<'a> {
     fn stop(&mut self) {
         self.scanner = None;
         self.entries = Vec::new().into_iter();
+        // Dropped, it is rolled back.
+        self.open = None;
     }
 
     /// The first signal ends the reading, the second one the waiting.

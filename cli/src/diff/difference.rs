@@ -29,6 +29,15 @@ pub(super) fn between(a: &Message, b: &Message) -> String {
     format!("the idempotency key is {} and {}", key(a), key(b))
 }
 
+/// In what the transactions of two messages differ that are else the same: which one of how many messages each one is.
+pub(super) fn of_transactions(a: Option<(usize, usize)>, b: Option<(usize, usize)>) -> String {
+    let name = |of: Option<(usize, usize)>| match of {
+        Some((number, count)) => format!("message {number} of {count} of a transaction"),
+        None => "in no transaction".to_owned(),
+    };
+    format!("it is {} and {}", name(a), name(b))
+}
+
 fn bytes(what: &str, a: &[u8], b: &[u8]) -> String {
     let at = a.iter().zip(b).take_while(|(a, b)| a == b).count();
     let (before, after) = (quote(a, at), quote(b, at));
@@ -77,6 +86,14 @@ mod tests {
     use walx::VirtualChannel;
 
     use super::*;
+
+    #[test]
+    fn what_was_committed_together_is_told_where_it_differs() {
+        assert_eq!(
+            of_transactions(Some((1, 2)), None),
+            "it is message 1 of 2 of a transaction and in no transaction"
+        );
+    }
 
     #[test]
     fn the_first_difference_is_named() {

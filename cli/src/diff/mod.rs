@@ -3,7 +3,7 @@
 mod difference;
 mod side;
 
-use walx::{ChannelName, Opener, PlacedMessage, Position};
+use walx::{ChannelName, Opener, Position};
 
 use crate::args::STORE;
 use crate::exit::{Code, Failure};
@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::signal::Signals;
 use crate::{store, tail, text};
 
-use side::Side;
+use side::{Found, Side};
 
 /// So many messages are counted behind the end of the shorter side, no more.
 const MAX_REST: u64 = 1_000_000;
@@ -20,8 +20,8 @@ const MAX_REST: u64 = 1_000_000;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Compares the messages that both have when diff starts, in order: payload,
-properties, virtual channel and idempotency key. Ids, lsns, times and owners
-belong to a log and may differ.
+properties, virtual channel, idempotency key, and what was committed together.
+Ids, lsns, times and owners belong to a log and may differ.
 
 The first difference goes to stdout, with the lsn on each side, and the exit
 code is 7. Where one side ends before the other one, that is the difference, and
@@ -76,7 +76,9 @@ async fn diff(a: &dyn Opener, b: &dyn Opener, args: &Args, out: &mut Out) -> Res
         // Both sides read at the same time.
         let (left, right) = tokio::join!(a.next(), b.next());
         match (left?, right?) {
-            (Some(left), Some(right)) if left.message == right.message => equal += 1,
+            (Some(left), Some(right)) if left.message == right.message && left.of == right.of => {
+                equal += 1
+            }
             (Some(left), Some(right)) => break different(&left, &right),
             (Some(_), None) => break rest("B", "A", equal, &mut a).await?,
             (None, Some(_)) => break rest("A", "B", equal, &mut b).await?,
@@ -98,13 +100,12 @@ async fn diff(a: &dyn Opener, b: &dyn Opener, args: &Args, out: &mut Out) -> Res
     Ok(Code::Differ)
 }
 
-fn different(a: &PlacedMessage, b: &PlacedMessage) -> String {
-    format!(
-        "A at lsn {} and B at lsn {} differ: {}",
-        a.place.lsn,
-        b.place.lsn,
-        difference::between(&a.message, &b.message)
-    )
+fn different(a: &Found, b: &Found) -> String {
+    let what = match a.message == b.message {
+        true => difference::of_transactions(a.of, b.of),
+        false => difference::between(&a.message, &b.message),
+    };
+    format!("A at lsn {} and B at lsn {} differ: {what}", a.lsn, b.lsn)
 }
 
 /// The longer side is one message ahead.

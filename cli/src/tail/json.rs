@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use walx::{Gap, PlacedMessage};
+use walx::{Gap, Marker, MarkerKind, PlacedMessage};
 
 use crate::json::{self, PropertyMap, Value};
 
@@ -17,11 +17,35 @@ struct Line<'a> {
     virtual_channel: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction: Option<u64>,
     properties: PropertyMap,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_base64: Option<String>,
+}
+
+/// One of walx's own marks.
+#[derive(Serialize)]
+struct MarkerLine<'a> {
+    marker: MarkerFields<'a>,
+}
+
+#[derive(Serialize)]
+struct MarkerFields<'a> {
+    kind: &'static str,
+    /// Of a commit: how many records the transaction has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    virtual_channel: Option<&'a str>,
+    lsn: u64,
+    id: String,
+    tick: u64,
+    term: u64,
 }
 
 /// A hole; ranges are from the first one to the one before the second.
@@ -50,9 +74,35 @@ pub(super) fn message(output: &mut Vec<u8>, entry: &PlacedMessage) {
         term: place.owner.term.get(),
         virtual_channel: message.virtual_channel.as_ref().map(|name| name.as_str()),
         idempotency_key: message.idempotency_key.clone().map(Value),
+        transaction: entry.transaction.map(|id| id.0.get()),
         properties: PropertyMap(message.properties.clone()),
         payload,
         payload_base64: payload.is_none().then(|| json::encode(&message.payload)),
+    };
+    write(output, &line);
+}
+
+pub(super) fn marker(output: &mut Vec<u8>, marker: &Marker) {
+    let (kind, count) = match marker.kind {
+        MarkerKind::Begin => ("begin", None),
+        MarkerKind::Commit { count } => ("commit", Some(count)),
+        MarkerKind::Rollback { expired: false } => ("rollback", None),
+        MarkerKind::Rollback { expired: true } => ("expired", None),
+        MarkerKind::Tick => ("tick", None),
+        _ => ("unknown", None),
+    };
+    let place = &marker.place;
+    let line = MarkerLine {
+        marker: MarkerFields {
+            kind,
+            count,
+            transaction: marker.transaction.map(|id| id.0.get()),
+            virtual_channel: marker.virtual_channel.as_ref().map(|name| name.as_str()),
+            lsn: place.lsn.get(),
+            id: place.id.to_string(),
+            tick: place.tick.get(),
+            term: place.owner.term.get(),
+        },
     };
     write(output, &line);
 }
@@ -87,7 +137,7 @@ fn write(output: &mut Vec<u8>, line: &impl Serialize) {
 mod tests {
     use walx::{
         BackendName, GapReason, Lsn, Message, MessageId, Owner, Place, Seq, Term, Tick,
-        VirtualChannel,
+        TransactionId, VirtualChannel,
     };
 
     use super::*;
@@ -120,6 +170,35 @@ mod tests {
         assert_eq!(
             text(Message::new("\u{9b}2J")),
             format!("{{{place},\"properties\":{{}},\"payload\":\"\\u009b2J\"}}\n")
+        );
+    }
+
+    #[test]
+    fn a_message_names_its_transaction_and_a_mark_is_an_object_too() {
+        let id = MessageId::from_u64(BackendName::constant("file"), 10);
+        let place = Place::new(id, Lsn::new(9), Tick::new(8), Owner::new(Term::new(2)));
+        let transaction = TransactionId(Seq::new(7));
+        let mut output = Vec::new();
+        let body = PlacedMessage::new(place, Message::new("x"), Seq::new(10), None);
+        message(&mut output, &body.in_transaction(transaction));
+        for kind in [
+            MarkerKind::Commit { count: 1 },
+            MarkerKind::Rollback { expired: true },
+        ] {
+            let mark = Marker::new(place, kind, Seq::new(10), None);
+            let stream = VirtualChannel::new("v").unwrap();
+            marker(&mut output, &mark.of(Some(transaction), Some(stream)));
+        }
+        let place = r#""lsn":9,"id":"file:000000000000000a","tick":8,"term":2"#;
+        let rest = r#""transaction":7,"properties":{},"payload":"x""#;
+        let of = r#""transaction":7,"virtual_channel":"v""#;
+        assert_eq!(
+            String::from_utf8(output).unwrap(),
+            format!(
+                "{{{place},{rest}}}\n\
+                 {{\"marker\":{{\"kind\":\"commit\",\"count\":1,{of},{place}}}}}\n\
+                 {{\"marker\":{{\"kind\":\"expired\",{of},{place}}}}}\n"
+            )
         );
     }
 

@@ -6,7 +6,7 @@ pub(crate) mod position;
 mod print;
 mod table;
 
-use walx::{End, LostPolicy, OpenOption, Opener, Position, ScanOption};
+use walx::{Delivery, End, LostPolicy, OpenOption, Opener, Position, ScanOption};
 
 use crate::args::TailArgs;
 use crate::exit::{Code, Failure};
@@ -49,9 +49,14 @@ fn scan_option(args: &TailArgs) -> ScanOption {
         Position::Tick(_) | Position::Time(_) => LostPolicy::Gap,
         _ => LostPolicy::Error,
     };
-    let option = ScanOption::new(args.from)
+    let mut option = ScanOption::new(args.from)
         .on_lost(on_lost)
+        .with_ticks(args.ticks)
         .with_read_ahead_bytes(store::READ_AHEAD_BYTES);
+    option.virtual_channels.clone_from(&args.virtual_channel);
+    if args.raw {
+        option = option.with_transactions(Delivery::Raw);
+    }
     if args.follow {
         option
     } else {

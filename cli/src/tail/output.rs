@@ -1,11 +1,11 @@
 use std::io::{self, IsTerminal};
 
-use walx::{Gap, PlacedMessage};
+use walx::{Gap, Marker, MarkerKind, PlacedMessage};
 
 use super::json;
 use super::table::Table;
 use crate::args::Output;
-use crate::exit;
+use crate::{exit, text};
 
 /// How entries become bytes.
 pub(super) enum Format {
@@ -34,12 +34,47 @@ impl Format {
         }
     }
 
+    /// A mark has a place on stdout where the format has more than payloads; else it goes to stderr.
+    pub(super) fn marker(&mut self, output: &mut Vec<u8>, marker: &Marker) {
+        match self {
+            Self::Raw => exit::say(format_args!("lsn {}: {}", marker.place.lsn, marked(marker))),
+            Self::Json => json::marker(output, marker),
+            Self::Table(table) => table.mark(output, &marker.place, &marked(marker)),
+        }
+    }
+
     /// A hole stands on stdout only where the format has a place for it; else it goes to stderr.
     pub(super) fn gap(&mut self, output: &mut Vec<u8>, gap: &Gap) {
         match self {
             Self::Json => json::gap(output, gap),
             Self::Raw | Self::Table(_) => exit::say(gap),
         }
+    }
+}
+
+/// What a mark says, for people.
+fn marked(marker: &Marker) -> String {
+    let name = marker
+        .transaction
+        .map_or_else(String::new, |id| format!("transaction {}", id.0));
+    let text = match marker.kind {
+        MarkerKind::Begin => format!("{name} begins"),
+        MarkerKind::Commit { count } => {
+            format!(
+                "{name} is committed, with {}",
+                text::count(count.into(), "record")
+            )
+        }
+        MarkerKind::Rollback { expired: false } => format!("{name} is rolled back"),
+        MarkerKind::Rollback { expired: true } => {
+            format!("{name} is rolled back: its time was over, or its owner's")
+        }
+        MarkerKind::Tick => "a point in time".to_owned(),
+        other => format!("a mark that this version doesn't know: {other:?}"),
+    };
+    match &marker.virtual_channel {
+        Some(name) => format!("{text} (in {})", text::plain(name.as_str())),
+        None => text,
     }
 }
 

@@ -1,8 +1,8 @@
-use walx::{Lsn, Position, Tick};
+use walx::{Lsn, MessageId, Position, Tick};
 
 /// What is said where a text is none of them.
 pub(crate) const FORMS: &str =
-    "use earliest, latest, lsn:N, id:ID, tick:N, time:2025-01-31T12:00:00Z or last:N";
+    "use earliest, latest, lsn:N, id:ID, after:ID, tick:N, time:2025-01-31T12:00:00Z or last:N";
 
 /// The position that a text means.
 pub(crate) fn parse(text: &str) -> Result<Position, String> {
@@ -16,10 +16,8 @@ pub(crate) fn parse(text: &str) -> Result<Position, String> {
         "lsn" => number(value).map(|lsn| Position::Lsn(Lsn::new(lsn))),
         "tick" => number(value).map(|tick| Position::Tick(Tick::new(tick))),
         "last" => number(value).map(Position::Last),
-        "id" => value
-            .parse()
-            .map(Position::At)
-            .map_err(|error: walx::Error| error.message().to_owned()),
+        "id" => id(value).map(Position::At),
+        "after" => id(value).map(Position::After),
         "time" => humantime::parse_rfc3339_weak(value)
             .map(Position::Time)
             .map_err(|error| {
@@ -27,6 +25,11 @@ pub(crate) fn parse(text: &str) -> Result<Position, String> {
             }),
         _ => Err(FORMS.to_owned()),
     }
+}
+
+fn id(text: &str) -> Result<MessageId, String> {
+    text.parse()
+        .map_err(|error: walx::Error| error.message().to_owned())
 }
 
 fn number(text: &str) -> Result<u64, String> {
@@ -43,7 +46,7 @@ pub(crate) mod fuzz;
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use walx::{BackendName, MessageId};
+    use walx::BackendName;
 
     use super::*;
 
@@ -61,6 +64,7 @@ mod tests {
             ),
             ("last:0", Position::Last(0)),
             ("id:file:000000000000002a", Position::At(id)),
+            ("after:file:000000000000002a", Position::After(id)),
             ("time:2025-01-31T12:00:00Z", Position::Time(noon)),
             ("time:2025-01-31 12:00:00", Position::Time(noon)),
         ] {

@@ -1,6 +1,6 @@
 use std::{io, vec};
 
-use walx::{Entry, Scanner};
+use walx::{Entry, PlacedTransaction, Scanner};
 
 use super::output::Format;
 use crate::args::Output;
@@ -19,6 +19,8 @@ pub(super) struct Print {
     /// Messages still to print; none = as many as come.
     left: Option<u64>,
     entries: vec::IntoIter<Entry>,
+    /// The transaction that is being printed, and how many of its messages are.
+    transaction: Option<(PlacedTransaction, usize)>,
     code: Code,
     /// Why stdout takes nothing any more.
     broken: Option<io::Error>,
@@ -37,6 +39,7 @@ impl Print {
             format: Format::new(output),
             left: count,
             entries: Vec::new().into_iter(),
+            transaction: None,
             code: Code::Ok,
             broken: None,
         }
@@ -64,7 +67,7 @@ impl Print {
         loop {
             while !self.sink.is_full()
                 && self.left != Some(0)
-                && let Some(entry) = self.entries.next()
+                && let Some(entry) = self.next_entry()?
             {
                 self.print(&entry);
             }
@@ -94,6 +97,25 @@ impl Print {
         }
     }
 
+    /// The next entry; of a transaction message by message, so that a large one is never in memory a second time.
+    fn next_entry(&mut self) -> Result<Option<Entry>, Failure> {
+        loop {
+            if let Some((transaction, printed)) = &mut self.transaction {
+                if let Some(message) = transaction.message(*printed) {
+                    *printed += 1;
+                    return Ok(Some(Entry::Message(
+                        message?.in_transaction(transaction.id),
+                    )));
+                }
+                self.transaction = None;
+            }
+            match self.entries.next() {
+                Some(Entry::Transaction(it)) => self.transaction = Some((it, 0)),
+                other => return Ok(other),
+            }
+        }
+    }
+
     fn print(&mut self, entry: &Entry) {
         match entry {
             Entry::Message(message) => {
@@ -106,6 +128,7 @@ impl Print {
                     self.code = Code::Damage;
                 }
             }
+            Entry::Marker(marker) => self.format.marker(self.sink.buffer(), marker),
             // Entries of kinds that this version doesn't know must not go by unseen.
             other => {
                 crate::exit::say(format_args!("an entry of an unknown kind: {other:?}"));

@@ -1,12 +1,12 @@
 use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
-use walx::PlacedMessage;
+use walx::{Place, PlacedMessage};
 
 use crate::text::Plain;
 
-/// What the columns before the payload take: lsn, time, bytes, and two spaces behind each.
-const FIXED: usize = 12 + 2 + 24 + 2 + 9 + 2;
+/// What the columns before the payload take: lsn, time, bytes, transaction, and two spaces behind each.
+const FIXED: usize = 12 + 2 + 24 + 2 + 9 + 2 + 8 + 2;
 /// The payload keeps so much even on a narrow terminal.
 const MIN_PAYLOAD: usize = 20;
 
@@ -25,20 +25,33 @@ impl Table {
     }
 
     pub(super) fn row(&mut self, output: &mut Vec<u8>, entry: &PlacedMessage) {
-        if !self.headed {
-            self.headed = true;
-            line(output, "LSN", "TIME", "BYTES", "PAYLOAD");
-        }
-        let time = UNIX_EPOCH + Duration::from_millis(entry.place.tick.unix_ms());
         let payload = cut(&entry.message.payload, self.payload);
         let bytes = entry.message.payload.len();
-        line(
-            output,
-            entry.place.lsn.get(),
-            humantime::format_rfc3339_millis(time).to_string(),
-            bytes,
-            &payload,
-        );
+        let transaction = entry.transaction.map(|id| id.0.to_string());
+        let transaction = transaction.unwrap_or_default();
+        self.place(output, &entry.place, bytes, &transaction, &payload);
+    }
+
+    /// A row that stands for one of walx's own marks.
+    pub(super) fn mark(&mut self, output: &mut Vec<u8>, place: &Place, text: &str) {
+        self.place(output, place, "", "", &format!("-- {text}"));
+    }
+
+    fn place(
+        &mut self,
+        output: &mut Vec<u8>,
+        place: &Place,
+        bytes: impl std::fmt::Display,
+        transaction: &str,
+        payload: &str,
+    ) {
+        if !self.headed {
+            self.headed = true;
+            line(output, "LSN", "TIME", "BYTES", "TXN", "PAYLOAD");
+        }
+        let time = UNIX_EPOCH + Duration::from_millis(place.tick.unix_ms());
+        let time = humantime::format_rfc3339_millis(time).to_string();
+        line(output, place.lsn.get(), time, bytes, transaction, payload);
     }
 }
 
@@ -47,10 +60,14 @@ fn line(
     lsn: impl std::fmt::Display,
     time: impl std::fmt::Display,
     bytes: impl std::fmt::Display,
+    transaction: &str,
     payload: &str,
 ) {
     // A Vec takes every write.
-    let _ = writeln!(output, "{lsn:>12}  {time:<24}  {bytes:>9}  {payload}");
+    let _ = writeln!(
+        output,
+        "{lsn:>12}  {time:<24}  {bytes:>9}  {transaction:>8}  {payload}"
+    );
 }
 
 /// The beginning of a payload in at most `width` characters, nothing in it that could act on a terminal.
@@ -76,13 +93,15 @@ fn cut(payload: &[u8], width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use walx::{BackendName, Lsn, Message, MessageId, Owner, Place, Seq, Term, Tick};
+    use walx::{
+        BackendName, Lsn, Message, MessageId, Owner, Place, Seq, Term, Tick, TransactionId,
+    };
 
     use super::*;
 
     #[test]
     fn columns_are_aligned_under_one_head() {
-        let mut output = Vec::new();
+        let (mut output, mut end) = (Vec::new(), None);
         let mut table = Table::new(80);
         for (lsn, payload) in [
             (7, "paid"),
@@ -92,7 +111,7 @@ mod tests {
             ),
         ] {
             let id = MessageId::from_u64(BackendName::constant("file"), lsn);
-            let place = Place::new(
+            let at = Place::new(
                 id,
                 Lsn::new(lsn),
                 Tick::from_unix_ms(1_738_324_800_123),
@@ -100,14 +119,18 @@ mod tests {
             );
             table.row(
                 &mut output,
-                &PlacedMessage::new(place, Message::new(payload), Seq::new(lsn), None),
+                &PlacedMessage::new(at, Message::new(payload), Seq::new(lsn), None)
+                    .in_transaction(TransactionId(Seq::new(5))),
             );
+            end = Some(Place::new(id, Lsn::new(lsn + 1), at.tick, at.owner));
         }
+        table.mark(&mut output, &end.unwrap(), "it ends");
         assert_eq!(
             String::from_utf8(output).unwrap(),
-            "         LSN  TIME                          BYTES  PAYLOAD\n           \
-             7  2025-01-31T12:00:00.123Z          4  paid\n     \
-             1000000  2025-01-31T12:00:00.123Z         53  a payload that is longer tha…\n"
+            "         LSN  TIME                          BYTES       TXN  PAYLOAD\n           \
+             7  2025-01-31T12:00:00.123Z          4         5  paid\n     \
+             1000000  2025-01-31T12:00:00.123Z         53         5  a payload that is l…\n     \
+             1000001  2025-01-31T12:00:00.123Z                       -- it ends\n"
         );
     }
 

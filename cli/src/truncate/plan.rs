@@ -1,6 +1,6 @@
 use walx::{
-    Description, Entry, GapReason, LostPolicy, Lsn, MessageId, OpenOption, Opener, Progress, RoWal,
-    ScanOption, Scanner,
+    Delivery, Description, Entry, GapReason, LostPolicy, Lsn, MessageId, OpenOption, Opener,
+    Progress, RoWal, ScanOption, Scanner,
 };
 
 use super::until::Until;
@@ -47,6 +47,7 @@ impl Plan {
         let scan = ScanOption::earliest()
             .until(end)
             .on_lost(LostPolicy::Gap)
+            .with_transactions(Delivery::Raw)
             .with_read_ahead_bytes(store::READ_AHEAD_BYTES);
         let outcome = plan.read(&*wal, scan, it.last_droppable).await;
         let closed = wal.close().await;
@@ -91,6 +92,11 @@ impl Plan {
                         self.id = Some(it.place.id);
                         progress.advance(bytes);
                     }
+                    // It goes as well, but nobody counts it.
+                    Entry::Marker(it) if last_droppable.is_some_and(|last| it.place.id <= last) => {
+                        self.id = Some(it.place.id);
+                    }
+                    Entry::Marker(_) => {}
                     Entry::Message(it) => self.stays = Some(it.place.lsn),
                     Entry::Gap(gap) => self.holes += u64::from(gap.reason != GapReason::Truncated),
                     // What this version can't read must not go by unseen.

@@ -48,8 +48,16 @@ pub use size::ByteSize;
 /// # Errors
 /// `InvalidInput`, which names backend, key and what is legal; the value only where it can't be a secret.
 pub fn parse<C: DeserializeOwned>(backend: BackendName, config: &Config) -> Result<C> {
+    parse_for(&format!("backend '{backend}'"), config)
+}
+
+/// As [`parse`], for something else than a backend, such as `interceptor 'lz4'`, as which errors name it.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_for<C: DeserializeOwned>(whose: &str, config: &Config) -> Result<C> {
     text::parse(config).map_err(|error| {
-        let text = format!("the configuration of backend '{backend}': {error}");
+        let text = format!("the configuration of {whose}: {error}");
         Error::new(ErrorKind::InvalidInput, text).with_operation("configure")
     })
 }

@@ -77,6 +77,29 @@ fn begin() -> Record {
     Record::marker(header)
 }
 
+fn commit() -> Record {
+    let mut header = Header::new(Kind::Commit, Owner::new(Term::new(2)), Tick::new(9))
+        .numbered(Seq::new(8), Lsn::new(6));
+    header.virtual_channel = Some(VirtualChannel::new("v").unwrap());
+    header.transaction = Some(TransactionContext {
+        id: TransactionId(Seq::new(5)),
+        count: Some(2),
+        keepalive_ms: None,
+    });
+    Record::marker(header)
+}
+
+fn exclusive() -> Record {
+    let mut header = Header::new(Kind::Data, Owner::new(Term::new(2)), Tick::new(11))
+        .numbered(Seq::new(10), Lsn::new(6));
+    header.flags = Flags::EXCLUSIVE;
+    header.chunk = Some(Chunk { index: 0, total: 2 });
+    Record {
+        payload: Bytes::from_static(b"half"),
+        ..Record::marker(header)
+    }
+}
+
 fn encoded(record: &Record) -> Vec<u8> {
     let mut out = Vec::new();
     encode(record, &mut out);
@@ -103,6 +126,8 @@ fn the_format_is_the_one_of_the_golden_files() {
     is_golden(&minimal(), include_str!("../../golden/minimal.hex"));
     is_golden(&barrier(), include_str!("../../golden/barrier.hex"));
     is_golden(&begin(), include_str!("../../golden/begin.hex"));
+    is_golden(&commit(), include_str!("../../golden/commit.hex"));
+    is_golden(&exclusive(), include_str!("../../golden/exclusive.hex"));
 }
 
 #[test]
@@ -125,7 +150,7 @@ fn what_only_a_newer_walx_writes_is_unsupported_and_says_so() {
     let changes = [
         (0, 2, "header version 2"),
         (1, 9, "kind 9"),
-        (2, 2, "flags 0x0002"),
+        (2, 4, "flags 0x0004"),
         (5, 0x80, "header fields 0x8000"),
     ];
     for (at, value, met) in changes {

@@ -9,6 +9,7 @@ use walx_utility::random;
 use crate::faults::{Faults, Faulty, Patient, Plan};
 use crate::history::Recorder;
 use crate::model::{Model, Modelled};
+use crate::small::Small;
 use crate::{Failure, Outcome};
 
 /// A store of which nobody else knows, made for one case.
@@ -91,6 +92,14 @@ impl Context {
         Self {
             faults: Some(faulty.faults().clone()),
             builder: Arc::new(faulty),
+            ..self.clone()
+        }
+    }
+
+    /// The same store, whose records have at most so many bytes.
+    pub(crate) fn with_largest_record(&self, bytes: usize) -> Self {
+        Self {
+            builder: Arc::new(Small::new(Arc::clone(&self.builder), bytes)),
             ..self.clone()
         }
     }

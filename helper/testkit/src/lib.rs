@@ -47,6 +47,7 @@ mod model;
 mod reading;
 mod report;
 mod run;
+mod small;
 mod suite;
 
 pub use case::{Case, Failure, Outcome};

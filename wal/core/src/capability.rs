@@ -13,7 +13,8 @@ pub struct Capability {
     pub truncation: Truncation,
     /// Whether a batch is stored whole or not at all.
     pub atomic_batch: bool,
-    /// Whether a scan can start near a time without reading from the beginning.
+    /// Whether a scan can start near a time or an lsn by the backend's own index. Where not, walx searches: it looks at
+    /// some 20 to 30 places of the log, each a few records, whatever its length.
     pub start_by_time: bool,
     /// When an append is acknowledged.
     pub durability: Durability,

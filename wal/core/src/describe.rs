@@ -14,8 +14,8 @@ pub struct Description {
     pub earliest: Option<Lsn>,
     /// The end of the log.
     pub tail: Tail,
-    /// The newest record that a truncation can drop; what lies behind it stays, so that the numbering survives. `None`
-    /// where nothing can be dropped.
+    /// The newest record that a truncation can drop; what lies behind it stays, so that the numbering survives, and
+    /// so that a transaction that is open stays whole. `None` where nothing can be dropped.
     pub last_droppable: Option<MessageId>,
     /// The last owner; `None` where nobody ever owned the channel.
     pub owner: Option<LastOwner>,

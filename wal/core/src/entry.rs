@@ -1,6 +1,4 @@
-use std::fmt;
-
-use crate::{Lsn, Message, MessageId, Place, ResumeToken, Seq};
+use crate::{Gap, Marker, Message, Place, PlacedTransaction, ResumeToken, Seq, TransactionId};
 
 /// What a scanner hands out.
 #[derive(Clone, Debug, PartialEq)]
@@ -8,6 +6,10 @@ use crate::{Lsn, Message, MessageId, Place, ResumeToken, Seq};
 pub enum Entry {
     /// A message with its place.
     Message(PlacedMessage),
+    /// Messages that were committed together, at the place of the commit.
+    Transaction(PlacedTransaction),
+    /// One of walx's own marks, where the scan asked for them.
+    Marker(Marker),
     /// A hole: what is missing, and why. Nothing is skipped silently.
     Gap(Gap),
 }
@@ -17,6 +19,26 @@ impl Entry {
     pub fn message(&self) -> Option<&PlacedMessage> {
         match self {
             Self::Message(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// Where it lies; `None` of a gap.
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Message(message) => Some(message.place),
+            Self::Transaction(transaction) => Some(transaction.place),
+            Self::Marker(marker) => Some(marker.place),
+            Self::Gap(_) => None,
+        }
+    }
+
+    /// The token from which a later scan goes on right behind it; `None` of a gap.
+    pub fn token(&self) -> Option<ResumeToken> {
+        match self {
+            Self::Message(message) => Some(message.token()),
+            Self::Transaction(transaction) => Some(transaction.token()),
+            Self::Marker(marker) => Some(marker.token()),
             Self::Gap(_) => None,
         }
     }
@@ -30,6 +52,8 @@ pub struct PlacedMessage {
     pub place: Place,
     /// What was handed in.
     pub message: Message,
+    /// The transaction that it was appended in.
+    pub transaction: Option<TransactionId>,
     seq: Seq,
     oldest_open: Option<Seq>,
 }
@@ -40,105 +64,22 @@ impl PlacedMessage {
         Self {
             place,
             message,
+            transaction: None,
             seq,
             oldest_open,
         }
     }
 
-    /// The token from which a later scan goes on right behind this message.
+    /// Puts it into a transaction.
+    #[must_use]
+    pub const fn in_transaction(mut self, id: TransactionId) -> Self {
+        self.transaction = Some(id);
+        self
+    }
+
+    /// The token from which a later scan goes on right behind this message. Of a message in a transaction that was
+    /// delivered whole, take the [transaction's](PlacedTransaction::token) instead.
     pub const fn token(&self) -> ResumeToken {
         ResumeToken::new(self.place, self.seq, self.oldest_open)
-    }
-}
-
-/// A hole in a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Gap {
-    /// Why it is there.
-    pub reason: GapReason,
-    /// The seqs that are missing: from the first one to the one before the second. `None` where it isn't known.
-    pub seqs: Option<(Seq, Seq)>,
-    /// The lsns that may be missing: from the first one to the one before the second. `None` where it isn't known.
-    pub lsns: Option<(Lsn, Lsn)>,
-    /// The last record before the hole that was read.
-    pub after: Option<MessageId>,
-    /// The first record behind the hole; `None` where the log ends in it.
-    pub before: Option<MessageId>,
-    /// What the backend says of it, such as a file and an offset.
-    pub detail: String,
-}
-
-impl Gap {
-    /// A hole of which nothing is known but its reason.
-    pub fn new(reason: GapReason, detail: impl Into<String>) -> Self {
-        Self {
-            reason,
-            seqs: None,
-            lsns: None,
-            after: None,
-            before: None,
-            detail: detail.into(),
-        }
-    }
-}
-
-impl fmt::Display for Gap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "gap ({})", self.reason)?;
-        if let Some((from, to)) = self.lsns {
-            if from == to {
-                write!(f, ", no message, before lsn {to}")?;
-            } else {
-                write!(f, ", lsn {from} to {}", to.get().saturating_sub(1))?;
-            }
-        }
-        if let Some((from, to)) = self.seqs {
-            write!(f, ", {} records", to.get().saturating_sub(from.get()))?;
-        }
-        if self.detail.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ": {}", self.detail)
-        }
-    }
-}
-
-/// Why a hole is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum GapReason {
-    /// Its owner gave leave to drop it.
-    Truncated,
-    /// It is not there, and nobody gave leave.
-    Lost,
-    /// It is there and damaged.
-    Corrupt,
-}
-
-impl fmt::Display for GapReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Truncated => "truncated",
-            Self::Lost => "lost",
-            Self::Corrupt => "corrupt",
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_of_a_gap_names_reason_and_range() {
-        let mut gap = Gap::new(GapReason::Corrupt, "1.wal at 4096: checksum differs");
-        gap.lsns = Some((Lsn::new(3), Lsn::new(7)));
-        gap.seqs = Some((Seq::new(4), Seq::new(8)));
-        assert_eq!(
-            gap.to_string(),
-            "gap (corrupt), lsn 3 to 6, 4 records: 1.wal at 4096: checksum differs"
-        );
-        assert_eq!(Gap::new(GapReason::Lost, "").to_string(), "gap (lost)");
     }
 }

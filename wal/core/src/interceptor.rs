@@ -1,4 +1,4 @@
-use crate::{ChannelInfo, Entry, Message, Owner, Place, Result};
+use crate::{ChannelInfo, Message, Owner, Place, PlacedMessage, Result, Stage};
 
 /// A synchronous hook around each append and scan of one wal.
 ///
@@ -8,6 +8,11 @@ use crate::{ChannelInfo, Entry, Message, Owner, Place, Result};
 pub trait Interceptor: Send + Sync + 'static {
     /// A name for logs.
     fn name(&self) -> &'static str;
+
+    /// Its place among walx's own hooks; `None` = one without such a place, as hooks of users are.
+    fn stage(&self) -> Option<Stage> {
+        None
+    }
 
     /// Sees, changes or refuses a message before it takes its place. An error goes to the caller; nothing is written.
     ///
@@ -23,12 +28,12 @@ pub trait Interceptor: Send + Sync + 'static {
         let _ = (context, result);
     }
 
-    /// Sees or changes an entry before it is delivered. An error ends the scan.
+    /// Sees or changes a message before it is delivered, alone or in its transaction. An error ends the scan.
     ///
     /// # Errors
     /// Whatever the hook ends the scan with.
-    fn scan(&self, context: &ScanContext<'_>, entry: &mut Entry) -> Result<()> {
-        let _ = (context, entry);
+    fn scan(&self, context: &ScanContext<'_>, message: &mut PlacedMessage) -> Result<()> {
+        let _ = (context, message);
         Ok(())
     }
 }

@@ -24,8 +24,12 @@ pub struct Message {
     pub properties: Properties,
     /// The logical stream it belongs to; none = meant for all of them.
     pub virtual_channel: Option<VirtualChannel>,
-    /// A key that names the message, at most 256 bytes. It is stored with it; this version compares no keys.
+    /// A key that names the message in its stream, at most 256 bytes. It is stored with it. Where the wal was opened
+    /// with [`idempotency`](crate::OpenOption::idempotency), a message whose key is still in the window is not written
+    /// again: its append gets the place of the first one.
     pub idempotency_key: Option<Bytes>,
+    /// Whether it ends the open transactions of its stream; one that is meant for all ends those of all streams.
+    pub exclusive: bool,
 }
 
 impl Message {
@@ -58,6 +62,13 @@ impl Message {
     #[must_use]
     pub fn with_idempotency_key(mut self, key: impl Into<Bytes>) -> Self {
         self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Lets the message end the open transactions of its stream: they are rolled back right before it.
+    #[must_use]
+    pub fn exclusive(mut self) -> Self {
+        self.exclusive = true;
         self
     }
 
@@ -94,6 +105,14 @@ impl Properties {
     /// Adds one at the end; the same name may stand more than once.
     pub fn push(&mut self, name: impl Into<String>, value: impl Into<Bytes>) {
         Arc::make_mut(self.0.get_or_insert_default()).push((name.into(), value.into()));
+    }
+
+    /// Takes the first one of this name out.
+    pub fn remove(&mut self, name: &str) -> Option<Bytes> {
+        let at = self.iter().position(|(it, _)| it == name)?;
+        let (_, value) = Arc::make_mut(self.0.as_mut()?).remove(at);
+        self.0 = self.0.take().filter(|list| !list.is_empty());
+        Some(value)
     }
 
     /// The first value of this name.
@@ -159,5 +178,21 @@ mod tests {
         assert_eq!(first.properties.len(), 2);
         assert_eq!(second.property("b"), Some(&b"3"[..]));
         assert_eq!((first.bytes(), second.bytes()), (1 + 4, 1 + 6));
+    }
+
+    #[test]
+    fn the_first_of_a_name_is_taken_out_and_a_clone_keeps_it() {
+        let first = Message::new("x")
+            .with_property("a", "1")
+            .with_property("b", "2")
+            .with_property("a", "3");
+        let mut second = first.clone();
+        assert_eq!(second.properties.remove("a"), Some("1".into()));
+        assert_eq!(second.properties.remove("c"), None);
+        let left: Vec<_> = second.properties.iter().map(|(name, _)| name).collect();
+        assert_eq!((left, first.properties.len()), (vec!["b", "a"], 3));
+        second.properties.remove("b");
+        second.properties.remove("a");
+        assert_eq!(second, Message::new("x"), "none is none");
     }
 }

@@ -36,6 +36,12 @@ pub trait Opener: Send + Sync + 'static {
     /// What the backend can do as this store is configured.
     fn capability(&self) -> Capability;
 
+    /// The largest message, headers included, of a wal that is opened like this: one record, or as many as it may have.
+    fn max_message_bytes(&self, option: &OpenOption) -> usize {
+        let chunked = option.max_chunked_bytes.unwrap_or(0);
+        self.capability().max_record_bytes.max(chunked)
+    }
+
     /// Becomes the owner of a channel, which is created where it is missing.
     ///
     /// # Order

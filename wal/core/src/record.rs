@@ -82,8 +82,13 @@ pub struct Flags(u16);
 impl Flags {
     /// On a Rollback: nobody asked for it, its time was over.
     pub const EXPIRED: Self = Self(1);
+    /// On Data: the open transactions of its stream ended with it.
+    pub const EXCLUSIVE: Self = Self(1 << 1);
     /// All bits that this version knows.
-    pub const KNOWN: Self = Self(1);
+    pub const KNOWN: Self = Self(Self::EXPIRED.0 | Self::EXCLUSIVE.0);
+
+    /// No marks.
+    pub const NONE: Self = Self(0);
 
     /// The flags of stored bits; `None` where this version doesn't know all of them.
     pub const fn from_bits(bits: u16) -> Option<Self> {
@@ -97,6 +102,12 @@ impl Flags {
     /// The bits as they are stored.
     pub const fn bits(self) -> u16 {
         self.0
+    }
+
+    /// These and `other`.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// Whether all of `other` are set.
@@ -160,13 +171,14 @@ impl Header {
 
     /// The lsn of the next message after this record; `None` on a Barrier.
     pub fn next_lsn(&self) -> Option<Lsn> {
-        // Chunks of one message share its lsn: only the last one ends it.
-        let ends_message = self.kind == Kind::Data
-            && self
-                .chunk
-                .is_none_or(|chunk| chunk.index + 1 == chunk.total);
-        self.lsn
-            .map(|lsn| if ends_message { lsn.next() } else { lsn })
+        let ends = self.ends_message();
+        self.lsn.map(|lsn| if ends { lsn.next() } else { lsn })
+    }
+
+    /// Whether a message ends with this record: chunks of one message share its lsn, and only the last one ends it.
+    pub fn ends_message(&self) -> bool {
+        let is_last = |chunk: Chunk| chunk.index + 1 == chunk.total;
+        self.kind == Kind::Data && self.chunk.is_none_or(is_last)
     }
 }
 
@@ -205,6 +217,9 @@ impl Record {
     pub fn data(mut header: Header, message: Message) -> Self {
         header.virtual_channel = message.virtual_channel;
         header.idempotency_key = message.idempotency_key;
+        if message.exclusive {
+            header.flags = header.flags.with(Flags::EXCLUSIVE);
+        }
         Self {
             header,
             properties: message.properties,
@@ -219,6 +234,7 @@ impl Record {
             properties: self.properties.clone(),
             virtual_channel: self.header.virtual_channel.clone(),
             idempotency_key: self.header.idempotency_key.clone(),
+            exclusive: self.header.flags.contains(Flags::EXCLUSIVE),
         }
     }
 
@@ -244,7 +260,8 @@ mod tests {
         let message = Message::new("x")
             .with_property("a", "1")
             .with_virtual_channel(VirtualChannel::new("v").unwrap())
-            .with_idempotency_key("k");
+            .with_idempotency_key("k")
+            .exclusive();
         let header = Header::new(Kind::Data, Owner::new(Term::FIRST), Tick::ZERO);
         let record = Record::data(header, message.clone());
         assert_eq!(record.message(), message);
@@ -269,6 +286,6 @@ mod tests {
         assert_eq!(Kind::ALL.map(Kind::code), [1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(Kind::from_code(0), None);
         assert_eq!(Kind::from_code(9), None);
-        assert_eq!(Flags::from_bits(2), None);
+        assert_eq!(Flags::from_bits(4), None);
     }
 }

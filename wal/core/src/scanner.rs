@@ -18,7 +18,9 @@ pub enum ScanMode {
 /// frees all it holds.
 ///
 /// # Order
-/// Entries come in the order of their lsns, each once. Every hole is an [`Entry::Gap`].
+/// Entries come in the order of the log, each once, at its place: a transaction at its commit. Lsns never fall; a
+/// transaction has the one of the next message. Every hole is an [`Entry::Gap`], and so is a transaction or a message
+/// of many records of which a part is missing.
 ///
 /// # Durability
 /// Only confirmed messages are delivered: each one is durable, together with everything before it.
@@ -41,6 +43,6 @@ pub trait Scanner: Stream<Item = Result<Entry>> + Send + Unpin + 'static {
     /// From where it reads at present.
     fn mode(&self) -> ScanMode;
 
-    /// From where a later scan goes on right behind the last entry handed out; `None` before the first message.
+    /// From where a later scan goes on right behind the last entry handed out that is no gap; `None` before the first.
     fn token(&self) -> Option<ResumeToken>;
 }

@@ -43,7 +43,7 @@ pub struct VerifiedChannel {
     pub channel: ChannelName,
     /// Its sound records, walx's own ones included.
     pub records: u64,
-    /// Its sound messages.
+    /// Its sound messages, those of transactions that were rolled back included.
     pub messages: u64,
     /// The bytes of its sound records, headers and properties included.
     pub bytes: u64,

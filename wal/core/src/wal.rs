@@ -1,8 +1,9 @@
 use async_trait::async_trait;
 
 use crate::{
-    Append, AppendBatch, Availability, Bounds, ChannelInfo, Message, MessageId, Owner, Permit,
-    Refused, Result, ScanOption, Scanner, Tail,
+    Append, AppendBatch, Availability, Bounds, ChannelInfo, Expected, Message, MessageId, Owner,
+    Permit, Refused, Result, ScanOption, Scanner, Tail, Tick, Transaction, TransactionOption,
+    VirtualChannel,
 };
 
 /// A channel that is open for reading. Any number of them may be open, in any process.
@@ -35,6 +36,16 @@ pub trait RoWal: Send + Sync + 'static {
     /// # Errors
     /// `Closed`; whatever the backend can't answer with.
     async fn tail(&self) -> Result<Tail>;
+
+    /// The tick of the newest confirmed entry that a scan of this virtual channel delivers: a point up to which every
+    /// reader can wait. Nothing is written. `None` where the log keeps no such entry.
+    ///
+    /// An owner knows it of the streams that were used since it opened the channel; of others, and for a reader, the
+    /// log is read backwards until one is found.
+    ///
+    /// # Errors
+    /// `Closed`; whatever the backend can't answer with.
+    async fn newest_tick(&self, virtual_channel: &VirtualChannel) -> Result<Option<Tick>>;
 
     /// Whether it can be used now.
     fn availability(&self) -> Availability;
@@ -94,6 +105,24 @@ pub trait Wal: RoWal {
     /// [`append`](Self::append). An empty batch is `InvalidInput`.
     fn append_batch(&self, messages: Vec<Message>) -> AppendBatch;
 
+    /// As [`append`](Self::append), but only where `expected` holds when the message takes its place.
+    ///
+    /// # Errors
+    /// `Conflict` where it does not hold, with what holds instead: nothing was written. Else as `append`.
+    fn append_if(&self, message: Message, expected: Expected) -> Append;
+
+    /// Opens a transaction: its first record takes its place now, or in the queue, as [`append`](Self::append) does.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a keepalive below 1 ms; `Overloaded` where as many are open as may be; `Closed`;
+    /// `Unavailable` and `Fenced` as `append`. Where the record itself fails, the transaction's next call says so.
+    fn begin(&self, option: TransactionOption) -> Result<Transaction>;
+
+    /// Writes a point in time, behind everything that was appended: scans with [`ticks`](ScanOption::ticks) deliver it,
+    /// so that readers of a quiet stream know that they have everything up to it. `None` = for all streams. Order,
+    /// durability, cancel and errors as [`append`](Self::append).
+    fn advance_tick(&self, virtual_channel: Option<VirtualChannel>) -> Append;
+
     /// As [`append`](Self::append), but hands the message back instead of waiting for room.
     ///
     /// # Errors
@@ -110,7 +139,8 @@ pub trait Wal: RoWal {
     async fn reserve(&self, bytes: usize) -> Result<Permit>;
 
     /// Gives the backend leave to drop everything up to and including `id`. The newest record always stays, so that
-    /// the numbering survives.
+    /// the numbering survives, and so does a transaction that is open. One that is committed goes with its first record:
+    /// truncate up to the entry that everybody has read, and not to a message that lies inside of a later one.
     ///
     /// # Cancel
     /// Dropping the future leaves it open whether it took place; calling again is harmless.

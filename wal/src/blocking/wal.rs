@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use walx_utility::blocking::Runtime;
 
-use super::{Append, AppendBatch, Permit, Scanner};
+use super::{Append, AppendBatch, Permit, Scanner, Transaction};
 use crate::{
-    Availability, Bounds, ChannelInfo, Message, MessageId, Owner, Refused, Result, ScanOption, Tail,
+    Availability, Bounds, ChannelInfo, Expected, Message, MessageId, Owner, Refused, Result,
+    ScanOption, Tail, Tick, TransactionOption, VirtualChannel,
 };
 
 /// A channel that is open for reading. Clones are the same handle.
@@ -49,6 +50,14 @@ impl RoWal {
     /// As [`RoWal::tail`](crate::RoWal::tail).
     pub fn tail(&self) -> Result<Tail> {
         self.runtime.wait(self.wal.tail())
+    }
+
+    /// The tick of the newest confirmed entry of a logical stream: a point up to which every reader can wait.
+    ///
+    /// # Errors
+    /// As [`RoWal::newest_tick`](crate::RoWal::newest_tick).
+    pub fn newest_tick(&self, virtual_channel: &VirtualChannel) -> Result<Option<Tick>> {
+        self.runtime.wait(self.wal.newest_tick(virtual_channel))
     }
 
     /// Whether it can be used now.
@@ -97,6 +106,35 @@ impl Wal {
         let runtime = self.reader.runtime;
         let batch = runtime.run(|| self.wal.append_batch(messages));
         AppendBatch { runtime, batch }
+    }
+
+    /// As [`append`](Self::append), but only where `expected` holds at that moment:
+    /// [`Wal::append_if`](crate::Wal::append_if).
+    pub fn append_if(&self, message: Message, expected: Expected) -> Append {
+        let append = self
+            .reader
+            .runtime
+            .run(|| self.wal.append_if(message, expected));
+        self.on_its_way(append)
+    }
+
+    /// Opens a transaction, whose messages scanners get whole or not at all.
+    ///
+    /// # Errors
+    /// As [`Wal::begin`](crate::Wal::begin).
+    pub fn begin(&self, option: TransactionOption) -> Result<Transaction> {
+        let runtime = self.reader.runtime;
+        let transaction = runtime.run(|| self.wal.begin(option))?;
+        Ok(Transaction::new(runtime, transaction))
+    }
+
+    /// Writes a point in time behind everything that was appended: [`Wal::advance_tick`](crate::Wal::advance_tick).
+    pub fn advance_tick(&self, virtual_channel: Option<VirtualChannel>) -> Append {
+        let append = self
+            .reader
+            .runtime
+            .run(|| self.wal.advance_tick(virtual_channel));
+        self.on_its_way(append)
     }
 
     /// As [`append`](Self::append), but hands the message back instead of joining the queue for room.

@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a writer waits for room unless it is told.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
-/// How a store is configured: `file:./data?durability=each&segment=64MiB`.
+/// How a store is configured: `file:./data?durability=each&segment=16MiB`.
 ///
 /// ```
 /// use walx_file::{FileConfig, FileDurability};
@@ -30,7 +30,7 @@ pub struct FileConfig {
     pub path: PathBuf,
     /// When an append is acknowledged: `each` (the default), `interval:<time>` of at most a day, or `os`.
     pub durability: FileDurability,
-    /// The size at which a segment ends: 64 MiB by default, at least 8 KiB.
+    /// The size at which a segment ends: 16 MiB by default, at least 8 KiB.
     pub segment: ByteSize,
     /// The largest record, header and properties included: 64 MiB by default, at most 1 GiB.
     pub max_record: ByteSize,
@@ -45,7 +45,7 @@ impl Default for FileConfig {
         Self {
             path: PathBuf::new(),
             durability: FileDurability::default(),
-            segment: ByteSize(64 << 20),
+            segment: ByteSize(16 << 20),
             max_record: ByteSize(64 << 20),
             damage: FileDamage::default(),
             full_disk_wait: HumanDuration(PATIENCE),

@@ -96,15 +96,13 @@ impl Plan {
             .with(Fault::FailOpen, 60)
     }
 
-    /// As [`slow`](Self::slow); also appends fail, and lose their answers. The first append of each handle, by which an
-    /// owner proves itself, is spared, so that opens succeed.
+    /// As [`slow`](Self::slow); also appends fail, and lose their answers, but for the first one of each handle.
     pub fn rough(seed: u64) -> Self {
-        let mut plan = Self::slow(seed)
+        Self::slow(seed)
             .with(Fault::Refuse, 10)
             .with(Fault::LoseAck, 15)
-            .with(Fault::Cut, 5);
-        plan.spares_first_appends = true;
-        plan
+            .with(Fault::Cut, 5)
+            .with_first_appends_spared()
     }
 
     /// Faults of all sorts. Which ones there are, and how often, is the seed's choice as well: a run without some of
@@ -147,6 +145,13 @@ impl Plan {
     #[must_use]
     pub fn without(self, fault: Fault) -> Self {
         self.with(fault, 0)
+    }
+
+    /// Spares the first append of each handle, by which an owner proves itself, so that opens succeed.
+    #[must_use]
+    pub fn with_first_appends_spared(mut self) -> Self {
+        self.spares_first_appends = true;
+        self
     }
 
     /// Sets how long a delay takes at most. 2 ms by default.

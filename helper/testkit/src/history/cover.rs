@@ -47,12 +47,15 @@ impl<'a> Missing<'a> {
         events.extend(self.known.acknowledged.or(self.known.delivered));
         events.extend(scan.answered.map(|(at, _)| at));
         events.extend(scan.end.map(|(at, _)| at));
-        let deliveries = scan.deliveries.iter().map(|row| &index.deliveries[*row]);
+        let mut deliveries = scan.deliveries.iter();
         let behind = deliveries
             .clone()
-            .find(|delivery| delivery.place.lsn > self.known.place.lsn);
-        events.extend(behind.map(|delivery| delivery.at));
-        events.extend(deliveries.clone().next().map(|delivery| delivery.at));
+            .find(|row| index.passed(**row).1 > self.known.place.lsn.next());
+        for row in behind.into_iter().chain(deliveries.next()) {
+            let delivery = &index.deliveries[*row];
+            events.push(delivery.at);
+            events.extend(delivery.whole.map(|whole| index.wholes[whole].at));
+        }
         let log = index.log(scan.channel, scan.called);
         let next_owner = log.and_then(|log| log.opened.before(index.order, index.id(scan.called)));
         events.extend(
@@ -116,10 +119,7 @@ fn kind(index: &Index<'_>, scan: &Scan<'_>, known: &Known<'_>) -> MissingKind {
 fn low(index: &Index<'_>, scan: &Scan<'_>, log: &Log<'_>) -> Row {
     let known = &log.known;
     let first_delivered = || {
-        let lsns = scan
-            .deliveries
-            .iter()
-            .map(|row| index.deliveries[*row].place.lsn);
+        let lsns = scan.deliveries.iter().map(|row| index.passed(*row).0);
         lsns.min().map_or(known.len(), |lsn| {
             known.partition_point(|it| it.place.lsn < lsn)
         })
@@ -152,13 +152,10 @@ fn low(index: &Index<'_>, scan: &Scan<'_>, log: &Log<'_>) -> Row {
 /// The slot behind the last message that the scan must deliver.
 fn high(index: &Index<'_>, scan: &Scan<'_>, log: &Log<'_>) -> Row {
     let known = &log.known;
-    let lsns = scan
-        .deliveries
-        .iter()
-        .map(|row| index.deliveries[*row].place.lsn);
+    let lsns = scan.deliveries.iter().map(|row| index.passed(*row).1);
     let delivered = lsns
         .max()
-        .map_or(0, |lsn| known.partition_point(|it| it.place.lsn <= lsn));
+        .map_or(0, |lsn| known.partition_point(|it| it.place.lsn < lsn));
     let bound = match scan.until {
         _ if !scan.reached_its_end() => 0,
         Stop::Never => 0,
@@ -192,7 +189,7 @@ fn as_its_owner_knows(index: &Index<'_>, scan: &Scan<'_>, log: &Log<'_>) -> Row 
         return 0;
     };
     let knows = |it: &Known<'_>| {
-        let own = index.messages[it.message].handle == scan.handle;
+        let own = it.heard == Some(scan.handle);
         let since = if own { scan.called } else { handle.called };
         it.place.owner < owner || it.acknowledged.is_some_and(|at| index.before(at, since))
     };
@@ -208,11 +205,12 @@ pub(super) fn told(scan: &Scan<'_>, index: &Index<'_>) -> Vec<(u64, u64)> {
         .map(|hole| match hole.lsns {
             Some((from, to)) => (from.get(), to.get()),
             None => {
-                let lsn = |row: &Row| index.deliveries[*row].place.lsn.get();
                 let (before, behind) = scan.deliveries.split_at(hole.behind);
                 (
-                    before.last().map_or(0, |row| lsn(row) + 1),
-                    behind.first().map_or(u64::MAX, lsn),
+                    before.last().map_or(0, |row| index.passed(*row).1.get()),
+                    behind
+                        .first()
+                        .map_or(u64::MAX, |row| index.passed(*row).0.get()),
                 )
             }
         })

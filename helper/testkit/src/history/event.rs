@@ -3,8 +3,8 @@
 use std::fmt;
 
 use walx_core::{
-    ChannelName, Error, ErrorKind, GapReason, Lsn, MessageId, Owner, Place, Status, Tick,
-    VirtualChannel,
+    ChannelName, Error, ErrorKind, Expected, GapReason, IdempotencyOption, Lsn, MarkerKind,
+    MessageId, Owner, Place, Status, Tick, TransactionId, VirtualChannel,
 };
 
 /// The name of an event: its process, and its number there. An open, an append, a scan and a truncation are named by
@@ -65,6 +65,23 @@ pub struct Sent {
     pub digest: u64,
     /// Its logical stream.
     pub virtual_channel: Option<VirtualChannel>,
+    /// The digest of its idempotency key.
+    pub key: Option<u64>,
+    /// Its bytes, as they count against limits.
+    pub bytes: u64,
+    /// Whether it ends the open transactions of its stream.
+    pub exclusive: bool,
+}
+
+/// How a transaction is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Well.
+    Commit,
+    /// It is given up.
+    Rollback,
+    /// Its handle is dropped, which gives it up; nobody hears of it.
+    Drop,
 }
 
 /// Where a scan starts.
@@ -120,7 +137,12 @@ pub enum ScanEnd {
 )]
 pub enum What {
     /// A channel is to be opened, for writing or reading. Names the handle.
-    OpenCalled { channel: ChannelName, write: bool },
+    OpenCalled {
+        channel: ChannelName,
+        write: bool,
+        /// How long it remembers the keys of messages.
+        keys: Option<IdempotencyOption>,
+    },
     /// It is open; for writing with its owner.
     OpenAnswered {
         call: EventId,
@@ -132,6 +154,8 @@ pub enum What {
         transaction: Option<EventId>,
         /// Whether a permit had reserved its room: it goes before those that wait for room.
         reserved: bool,
+        /// What must hold when it takes its place.
+        expected: Expected,
         messages: Vec<Sent>,
     },
     /// The call returned: the append has its place in the order.
@@ -152,7 +176,12 @@ pub enum What {
         handle: EventId,
         from: Start,
         until: Stop,
-        virtual_channel: Option<VirtualChannel>,
+        /// The logical streams that it is asked for; none = all.
+        virtual_channels: Vec<VirtualChannel>,
+        /// Whether it delivers transactions message by message, with their marks.
+        raw: bool,
+        /// Whether it delivers points in time.
+        ticks: bool,
     },
     /// It started.
     ScanAnswered { call: EventId, answer: Answer<()> },
@@ -162,6 +191,23 @@ pub enum What {
         key: Option<Key>,
         place: Place,
         digest: u64,
+        /// The transaction that it was appended in. Of a transaction that is delivered whole, its messages follow its own
+        /// event.
+        transaction: Option<TransactionId>,
+    },
+    /// A scan delivers a transaction whole.
+    Committed {
+        scan: EventId,
+        place: Place,
+        transaction: TransactionId,
+        count: u64,
+    },
+    /// A scan delivers a mark.
+    Marked {
+        scan: EventId,
+        place: Place,
+        kind: MarkerKind,
+        transaction: Option<TransactionId>,
     },
     /// A scan tells a hole.
     Gap {
@@ -176,13 +222,37 @@ pub enum What {
     /// It is closed.
     CloseAnswered { call: EventId, answer: Answer<()> },
     /// A transaction is to begin. Names the transaction.
-    BeginCalled { handle: EventId },
+    BeginCalled {
+        handle: EventId,
+        virtual_channel: Option<VirtualChannel>,
+    },
     /// It began, or not.
     BeginAnswered { call: EventId, answer: Answer<()> },
     /// A transaction is to end.
-    EndCalled { transaction: EventId, commit: bool },
-    /// It ended.
-    EndAnswered { call: EventId, answer: Answer<()> },
+    EndCalled { transaction: EventId, how: Ending },
+    /// The call returned: the end has its place in the order.
+    EndTaken { call: EventId },
+    /// Its caller learns how that went, and where the mark lies.
+    EndAnswered { call: EventId, answer: Appended },
+    /// A point in time is to be written. Names it.
+    TickCalled {
+        handle: EventId,
+        virtual_channel: Option<VirtualChannel>,
+    },
+    /// The call returned: the point has its place in the order.
+    TickTaken { call: EventId },
+    /// Its caller learns how that went, and where it lies.
+    TickAnswered { call: EventId, answer: Appended },
+    /// The newest tick of a logical stream is asked for.
+    NewestCalled {
+        handle: EventId,
+        virtual_channel: VirtualChannel,
+    },
+    /// It is told.
+    NewestAnswered {
+        call: EventId,
+        answer: Answer<Option<Tick>>,
+    },
     /// Everything that another process saw up to this event came before.
     After { point: EventId },
     /// A process ended, killed or by itself: all of its events came before.
@@ -204,8 +274,14 @@ impl What {
             | Self::ScanAnswered { call, .. }
             | Self::CloseAnswered { call, .. }
             | Self::BeginAnswered { call, .. }
-            | Self::EndAnswered { call, .. } => Some(*call),
+            | Self::EndTaken { call }
+            | Self::EndAnswered { call, .. }
+            | Self::TickTaken { call }
+            | Self::TickAnswered { call, .. }
+            | Self::NewestAnswered { call, .. } => Some(*call),
             Self::Delivered { scan, .. }
+            | Self::Committed { scan, .. }
+            | Self::Marked { scan, .. }
             | Self::Gap { scan, .. }
             | Self::ScanEnded { scan, .. } => Some(*scan),
             Self::AppendCalled {
@@ -215,7 +291,9 @@ impl What {
             } => Some(transaction.unwrap_or(*handle)),
             Self::ScanCalled { handle, .. }
             | Self::CloseCalled { handle }
-            | Self::BeginCalled { handle } => Some(*handle),
+            | Self::BeginCalled { handle, .. }
+            | Self::TickCalled { handle, .. }
+            | Self::NewestCalled { handle, .. } => Some(*handle),
             Self::EndCalled { transaction, .. } => Some(*transaction),
             Self::OpenCalled { .. }
             | Self::TruncateCalled { .. }

@@ -1,12 +1,13 @@
 //! Fills the [`Index`] in one pass over the events, and one over what was delivered.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use walx_core::ChannelName;
 
 use super::event::{Appended, Event, EventId, Key, What};
 use super::index::{
-    Delivery, Fate, Handle, Hole, Index, Known, Log, Message, Row, Scan, Transaction, Truncation,
+    Delivery, Fate, Handle, Hole, Index, Mark, Message, Newest, Point, Row, Scan, Transaction,
+    Truncation, Whole,
 };
 
 /// What an event's name stands for.
@@ -20,6 +21,8 @@ enum Named {
     Transaction(Row),
     Close(Row),
     End(Row),
+    Point(Row),
+    Newest(Row),
 }
 
 /// Sorts the events into the tables. What belongs to nothing that is known is left out.
@@ -56,11 +59,12 @@ fn begin<'a>(
         _ => None,
     };
     match &event.what {
-        What::OpenCalled { channel, .. } => {
+        What::OpenCalled { channel, keys, .. } => {
             let channel = row_of(index, channels, channel);
             index.handles.push(Handle {
                 channel,
                 called: at,
+                keys: *keys,
                 answered: None,
                 close_answered: None,
             });
@@ -70,10 +74,14 @@ fn begin<'a>(
             handle,
             transaction,
             reserved,
+            expected,
             messages,
         } => {
             let handle = handle_of(handle)?;
-            let transaction = transaction.as_ref().and_then(transaction_of);
+            let transaction = match transaction {
+                Some(id) => Some(transaction_of(id)?),
+                None => None,
+            };
             let first = index.messages.len();
             for (number, sent) in (0..).zip(messages) {
                 if let Some(row) = transaction {
@@ -93,6 +101,12 @@ fn begin<'a>(
                     virtual_channel: sent.virtual_channel.as_ref(),
                     transaction,
                     reserved: *reserved,
+                    expected: *expected,
+                    idempotency: sent.key,
+                    bytes: sent.bytes,
+                    exclusive: sent.exclusive,
+                    echo: None,
+                    doubtful: false,
                     delivered: None,
                 });
             }
@@ -117,7 +131,9 @@ fn begin<'a>(
             handle,
             from,
             until,
-            virtual_channel,
+            virtual_channels,
+            raw,
+            ticks,
         } => {
             let handle = handle_of(handle)?;
             index.scans.push(Scan {
@@ -127,8 +143,12 @@ fn begin<'a>(
                 answered: None,
                 from: *from,
                 until: *until,
-                virtual_channel: virtual_channel.as_ref(),
+                virtual_channels,
+                raw: *raw,
+                ticks: *ticks,
                 deliveries: Vec::new(),
+                wholes: Vec::new(),
+                marks: Vec::new(),
                 holes: Vec::new(),
                 end: None,
                 last: at,
@@ -136,24 +156,56 @@ fn begin<'a>(
             });
             Some(Named::Scan(index.scans.len() - 1))
         }
-        What::BeginCalled { handle } => {
+        What::BeginCalled {
+            handle,
+            virtual_channel,
+        } => {
             let handle = handle_of(handle)?;
             index.transactions.push(Transaction {
                 channel: index.handles[handle].channel,
+                handle,
                 called: at,
+                virtual_channel: virtual_channel.as_ref(),
                 bodies: Vec::new(),
                 end: None,
+                end_taken: None,
                 end_answered: None,
+                fate: Fate::Open,
+                delivered: None,
+                id: None,
             });
             Some(Named::Transaction(index.transactions.len() - 1))
         }
-        What::CloseCalled { handle } => handle_of(handle).map(Named::Close),
-        What::EndCalled {
-            transaction,
-            commit,
+        What::TickCalled {
+            handle,
+            virtual_channel,
         } => {
+            index.points.push(Point {
+                handle: handle_of(handle)?,
+                called: at,
+                virtual_channel: virtual_channel.as_ref(),
+                taken: None,
+                answered: None,
+                fate: Fate::Open,
+            });
+            Some(Named::Point(index.points.len() - 1))
+        }
+        What::NewestCalled {
+            handle,
+            virtual_channel,
+        } => {
+            index.newest.push(Newest {
+                handle: handle_of(handle)?,
+                called: at,
+                virtual_channel,
+                answered: None,
+            });
+            Some(Named::Newest(index.newest.len() - 1))
+        }
+        What::CloseCalled { handle } => handle_of(handle).map(Named::Close),
+        What::EndCalled { transaction, how } => {
             let row = transaction_of(transaction)?;
-            index.transactions[row].end.get_or_insert((at, *commit));
+            index.transactions[row].end.get_or_insert((at, *how));
             Some(Named::End(row))
         }
         What::Damaged => {
@@ -192,23 +244,37 @@ fn go_on<'a>(index: &mut Index<'a>, named: Named, at: Row, what: &'a What) {
         (Named::Append(first, count), What::AppendAnswered { answer, .. }) => {
             for (number, message) in index.messages[first..first + count].iter_mut().enumerate() {
                 message.answered = Some(at);
-                message.fate = match answer {
-                    Appended::Acknowledged(places) => {
-                        places.get(number).map_or(Fate::Open, Fate::Acknowledged)
-                    }
-                    Appended::Failed(failed) => Fate::Failed(*failed),
-                    Appended::Dropped => Fate::Open,
-                };
+                message.fate = fate(answer, number);
             }
         }
         (Named::Truncation(row), What::TruncateAnswered { answer, .. }) => {
             index.truncations[row].answered = Some((at, *answer));
         }
+        (Named::End(row), What::EndTaken { .. }) => {
+            index.transactions[row].end_taken = Some(at);
+        }
         (Named::End(row), What::EndAnswered { answer, .. }) => {
-            index.transactions[row].end_answered = Some((at, *answer));
+            index.transactions[row].end_answered = Some(at);
+            index.transactions[row].fate = fate(answer, 0);
+        }
+        (Named::Point(row), What::TickTaken { .. }) => index.points[row].taken = Some(at),
+        (Named::Point(row), What::TickAnswered { answer, .. }) => {
+            index.points[row].answered = Some(at);
+            index.points[row].fate = fate(answer, 0);
+        }
+        (Named::Newest(row), What::NewestAnswered { answer, .. }) => {
+            index.newest[row].answered = Some((at, *answer));
         }
         (Named::Scan(row), what) => scanned(index, row, at, what),
         _ => {}
+    }
+}
+
+fn fate(answer: &Appended, number: usize) -> Fate<'_> {
+    match answer {
+        Appended::Acknowledged(places) => places.get(number).map_or(Fate::Open, Fate::Acknowledged),
+        Appended::Failed(failed) => Fate::Failed(*failed),
+        Appended::Dropped => Fate::Open,
     }
 }
 
@@ -218,7 +284,11 @@ fn scanned<'a>(index: &mut Index<'a>, row: Row, at: Row, what: &'a What) {
     match what {
         What::ScanAnswered { answer, .. } => scan.answered = Some((at, *answer)),
         What::Delivered {
-            key, place, digest, ..
+            key,
+            place,
+            digest,
+            transaction,
+            ..
         } => {
             scan.deliveries.push(index.deliveries.len());
             index.deliveries.push(Delivery {
@@ -228,7 +298,40 @@ fn scanned<'a>(index: &mut Index<'a>, row: Row, at: Row, what: &'a What) {
                 message: None,
                 place,
                 digest: *digest,
+                id: *transaction,
+                whole: scan
+                    .wholes
+                    .last()
+                    .copied()
+                    .filter(|row| !scan.raw && Some(index.wholes[*row].id) == *transaction),
                 again: false,
+            });
+        }
+        What::Committed {
+            place, transaction, ..
+        } => {
+            scan.wholes.push(index.wholes.len());
+            index.wholes.push(Whole {
+                at,
+                scan: row,
+                id: *transaction,
+                place,
+                transaction: None,
+            });
+        }
+        What::Marked {
+            place,
+            kind,
+            transaction,
+            ..
+        } => {
+            scan.marks.push(index.marks.len());
+            index.marks.push(Mark {
+                at,
+                scan: row,
+                id: *transaction,
+                kind: *kind,
+                place,
             });
         }
         What::Gap { reason, lsns, .. } => scan.holes.push(Hole {
@@ -256,6 +359,7 @@ fn deliver(index: &mut Index<'_>, names: &HashMap<EventId, Named>) {
             }
         }
     }
+    super::whole::transactions(index);
     for scan in &mut index.scans {
         let mut messages: Vec<(Row, Row)> = scan
             .deliveries
@@ -268,87 +372,5 @@ fn deliver(index: &mut Index<'_>, names: &HashMap<EventId, Named>) {
         }
         messages.dedup_by_key(|(message, _)| *message);
         scan.messages = messages.into_iter().map(|(message, _)| message).collect();
-    }
-}
-
-/// Puts together what is known of each channel. Bodies of transactions stand at their commit: they have a check of
-/// their own.
-pub(super) fn logs(index: &mut Index<'_>) {
-    let mut logs = BTreeMap::<(Row, usize), Log<'_>>::new();
-    let mut rows = HashMap::<(Row, Row, usize), Row>::with_capacity(index.messages.len());
-    for (row, message) in index.messages.iter().enumerate() {
-        let (Fate::Acknowledged(place), Some(at)) = (message.fate, message.answered) else {
-            continue;
-        };
-        if message.transaction.is_none() {
-            let (channel, era) = (index.channel_of(row), index.era(at));
-            let log = logs.entry((channel, era)).or_default();
-            rows.insert((row, channel, era), log.known.len());
-            log.known.push(Known {
-                message: row,
-                place,
-                acknowledged: Some(at),
-                delivered: None,
-            });
-        }
-    }
-    for delivery in &index.deliveries {
-        let Some(row) = delivery.message else {
-            continue;
-        };
-        if index.messages[row].transaction.is_some() {
-            continue;
-        }
-        let (channel, era) = (index.scans[delivery.scan].channel, index.era(delivery.at));
-        let log = logs.entry((channel, era)).or_default();
-        let slot = *rows.entry((row, channel, era)).or_insert_with(|| {
-            log.known.push(Known {
-                message: row,
-                place: delivery.place,
-                acknowledged: None,
-                delivered: None,
-            });
-            log.known.len() - 1
-        });
-        if let Some(known) = log.known.get_mut(slot) {
-            known.delivered.get_or_insert(delivery.at);
-        }
-    }
-    for log in logs.values_mut() {
-        log.known
-            .sort_by_key(|known| (known.place.lsn, known.message));
-    }
-    let mut opens: Vec<_> = (0..)
-        .zip(&index.handles)
-        .filter_map(|(row, handle)| match handle.answered {
-            Some((at, Ok(Some(owner)))) => Some((at, handle.channel, (owner, row))),
-            _ => None,
-        })
-        .collect();
-    opens.sort_unstable();
-    for (at, channel, open) in opens {
-        let log = logs.entry((channel, index.era(at))).or_default();
-        log.opened.add(index.order, index.id(at), open);
-    }
-    for log in logs.values_mut() {
-        confirm(index, log);
-    }
-    index.logs = logs;
-}
-
-/// When each lsn was known to be confirmed.
-fn confirm(index: &Index<'_>, log: &mut Log<'_>) {
-    let mut seen: Vec<_> = log
-        .known
-        .iter()
-        .enumerate()
-        .flat_map(|(slot, known)| {
-            let seen = [known.acknowledged, known.delivered].into_iter().flatten();
-            seen.map(move |at| (at, (known.place.lsn, slot)))
-        })
-        .collect();
-    seen.sort_unstable();
-    for (at, value) in seen {
-        log.confirmed.add(index.order, index.id(at), value);
     }
 }

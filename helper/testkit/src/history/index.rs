@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use walx_core::{ChannelName, GapReason, Lsn, MessageId, Owner, Place, VirtualChannel};
+use walx_core::{
+    ChannelName, Expected, GapReason, IdempotencyOption, Lsn, MarkerKind, MessageId, Owner, Place,
+    Tick, TransactionId, VirtualChannel,
+};
 
 use super::History;
-use super::event::{Answer, Event, EventId, Failed, Key, ScanEnd, Start, Stop};
+use super::event::{Answer, Ending, Event, EventId, Failed, Key, ScanEnd, Start, Stop};
 use super::order::{Order, Rising};
 
 /// A place in one of the tables below, or in the history's events.
@@ -16,6 +19,8 @@ pub(super) type Row = usize;
 pub(super) struct Handle {
     pub(super) channel: Row,
     pub(super) called: Row,
+    /// How long it remembers the keys of messages.
+    pub(super) keys: Option<IdempotencyOption>,
     pub(super) answered: Option<(Row, Answer<Option<Owner>>)>,
     pub(super) close_answered: Option<Row>,
 }
@@ -33,6 +38,15 @@ pub(super) struct Message<'a> {
     pub(super) virtual_channel: Option<&'a VirtualChannel>,
     pub(super) transaction: Option<Row>,
     pub(super) reserved: bool,
+    pub(super) expected: Expected,
+    /// The digest of its idempotency key.
+    pub(super) idempotency: Option<u64>,
+    pub(super) bytes: u64,
+    pub(super) exclusive: bool,
+    /// The message with the same key whose place it was answered with: it was not written itself.
+    pub(super) echo: Option<Row>,
+    /// Whether another one with its key, of which nobody knows more, may lie where it was answered to lie.
+    pub(super) doubtful: bool,
     /// Where it was delivered first.
     pub(super) delivered: Option<Row>,
 }
@@ -58,8 +72,34 @@ pub(super) struct Delivery<'a> {
     pub(super) message: Option<Row>,
     pub(super) place: &'a Place,
     pub(super) digest: u64,
+    /// The transaction that it came with.
+    pub(super) id: Option<TransactionId>,
+    /// The delivery of a whole transaction that it is part of.
+    pub(super) whole: Option<Row>,
     /// Whether the scan delivered the same message before.
     pub(super) again: bool,
+}
+
+/// A transaction that a scan handed out whole.
+#[derive(Debug)]
+pub(super) struct Whole<'a> {
+    pub(super) at: Row,
+    pub(super) scan: Row,
+    pub(super) id: TransactionId,
+    /// Of its commit.
+    pub(super) place: &'a Place,
+    /// The transaction, where the history has it.
+    pub(super) transaction: Option<Row>,
+}
+
+/// A mark that a scan handed out.
+#[derive(Debug)]
+pub(super) struct Mark<'a> {
+    pub(super) at: Row,
+    pub(super) scan: Row,
+    pub(super) id: Option<TransactionId>,
+    pub(super) kind: MarkerKind,
+    pub(super) place: &'a Place,
 }
 
 /// A hole that a scan told.
@@ -81,8 +121,12 @@ pub(super) struct Scan<'a> {
     pub(super) answered: Option<(Row, Answer<()>)>,
     pub(super) from: Start,
     pub(super) until: Stop,
-    pub(super) virtual_channel: Option<&'a VirtualChannel>,
+    pub(super) virtual_channels: &'a [VirtualChannel],
+    pub(super) raw: bool,
+    pub(super) ticks: bool,
     pub(super) deliveries: Vec<Row>,
+    pub(super) wholes: Vec<Row>,
+    pub(super) marks: Vec<Row>,
     pub(super) holes: Vec<Hole>,
     pub(super) end: Option<(Row, ScanEnd)>,
     /// The last event of it.
@@ -104,13 +148,41 @@ pub(super) struct Truncation {
 
 /// A transaction.
 #[derive(Debug)]
-pub(super) struct Transaction {
+pub(super) struct Transaction<'a> {
     pub(super) channel: Row,
+    pub(super) handle: Row,
     pub(super) called: Row,
+    pub(super) virtual_channel: Option<&'a VirtualChannel>,
     pub(super) bodies: Vec<Row>,
-    /// Its end's call, and whether that is a commit.
-    pub(super) end: Option<(Row, bool)>,
-    pub(super) end_answered: Option<(Row, Answer<()>)>,
+    /// Its end's call, and how that was to be.
+    pub(super) end: Option<(Row, Ending)>,
+    pub(super) end_taken: Option<Row>,
+    pub(super) end_answered: Option<Row>,
+    pub(super) fate: Fate<'a>,
+    /// Where it was delivered whole first.
+    pub(super) delivered: Option<Row>,
+    /// By which number it was delivered first, and where that is seen.
+    pub(super) id: Option<(TransactionId, Row)>,
+}
+
+/// A point in time that was to be written.
+#[derive(Debug)]
+pub(super) struct Point<'a> {
+    pub(super) handle: Row,
+    pub(super) called: Row,
+    pub(super) virtual_channel: Option<&'a VirtualChannel>,
+    pub(super) taken: Option<Row>,
+    pub(super) answered: Option<Row>,
+    pub(super) fate: Fate<'a>,
+}
+
+/// A question for the newest tick of a stream.
+#[derive(Debug)]
+pub(super) struct Newest<'a> {
+    pub(super) handle: Row,
+    pub(super) called: Row,
+    pub(super) virtual_channel: &'a VirtualChannel,
+    pub(super) answered: Option<(Row, Answer<Option<Tick>>)>,
 }
 
 /// A message that is known to lie in a log, because it was acknowledged or delivered there.
@@ -120,6 +192,8 @@ pub(super) struct Known<'a> {
     pub(super) place: &'a Place,
     /// The event of its acknowledgement.
     pub(super) acknowledged: Option<Row>,
+    /// The handle through which that was.
+    pub(super) heard: Option<Row>,
     /// The event of its first delivery.
     pub(super) delivered: Option<Row>,
 }
@@ -146,7 +220,11 @@ pub(super) struct Index<'a> {
     pub(super) scans: Vec<Scan<'a>>,
     pub(super) deliveries: Vec<Delivery<'a>>,
     pub(super) truncations: Vec<Truncation>,
-    pub(super) transactions: Vec<Transaction>,
+    pub(super) transactions: Vec<Transaction<'a>>,
+    pub(super) wholes: Vec<Whole<'a>>,
+    pub(super) marks: Vec<Mark<'a>>,
+    pub(super) points: Vec<Point<'a>>,
+    pub(super) newest: Vec<Newest<'a>>,
     /// By channel and era.
     pub(super) logs: BTreeMap<(Row, usize), Log<'a>>,
     pub(super) damaged: Option<Row>,
@@ -169,13 +247,18 @@ impl<'a> Index<'a> {
             deliveries: Vec::new(),
             truncations: Vec::new(),
             transactions: Vec::new(),
+            wholes: Vec::new(),
+            marks: Vec::new(),
+            points: Vec::new(),
+            newest: Vec::new(),
             logs: BTreeMap::new(),
             damaged: None,
             drops_at_once: true,
             losses: Vec::new(),
         };
         super::gather::gather(&mut index, loses);
-        super::gather::logs(&mut index);
+        super::echo::echoes(&mut index);
+        super::logs::logs(&mut index);
         index
     }
 
@@ -227,6 +310,44 @@ impl<'a> Index<'a> {
     }
 }
 
+impl Index<'_> {
+    /// The lsns that a scan has come to with a delivery: it has passed all before the first, and before the second once
+    /// it goes on. A transaction stands at its commit, which has the lsn of the next message.
+    pub(super) fn passed(&self, delivery: Row) -> (Lsn, Lsn) {
+        let delivery = &self.deliveries[delivery];
+        match delivery.whole {
+            Some(whole) => (self.wholes[whole].place.lsn, self.wholes[whole].place.lsn),
+            None => (delivery.place.lsn, delivery.place.lsn.next()),
+        }
+    }
+
+    /// Where the commit of a transaction is known to lie, and the event that shows it.
+    pub(super) fn commit(&self, transaction: Row) -> Option<(&Place, Row)> {
+        let transaction = &self.transactions[transaction];
+        match (transaction.end, transaction.fate, transaction.end_answered) {
+            (Some((_, Ending::Commit)), Fate::Acknowledged(place), Some(at)) => Some((place, at)),
+            _ => {
+                let whole = &self.wholes[transaction.delivered?];
+                Some((whole.place, whole.at))
+            }
+        }
+    }
+
+    /// Whether leave was given to drop this place before an event.
+    pub(super) fn may_be_dropped(&self, channel: Row, id: MessageId, by: Row) -> bool {
+        self.truncations
+            .iter()
+            .any(|it| it.channel == channel && id <= it.id && !self.before(by, it.called))
+    }
+}
+
+impl Message<'_> {
+    /// Whether what it was answered with tells of itself.
+    pub(super) fn is_own(&self) -> bool {
+        self.echo.is_none() && !self.doubtful
+    }
+}
+
 impl Scan<'_> {
     pub(super) fn has(&self, message: Row) -> bool {
         self.messages.binary_search(&message).is_ok()
@@ -234,10 +355,13 @@ impl Scan<'_> {
 
     /// Whether a message is one of those that it was asked for.
     pub(super) fn wants(&self, message: &Message<'_>) -> bool {
-        match (self.virtual_channel, message.virtual_channel) {
-            (Some(wanted), Some(is)) => wanted == is,
-            _ => true,
-        }
+        self.wants_stream(message.virtual_channel)
+    }
+
+    /// Whether it was asked for a logical stream; what is meant for all is always asked for.
+    pub(super) fn wants_stream(&self, virtual_channel: Option<&VirtualChannel>) -> bool {
+        self.virtual_channels.is_empty()
+            || virtual_channel.is_none_or(|it| self.virtual_channels.contains(it))
     }
 
     pub(super) fn reached_its_end(&self) -> bool {

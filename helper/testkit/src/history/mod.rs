@@ -38,15 +38,16 @@
 //!
 //! | File | What |
 //! |---|---|
-//! | `event`, `line`, `parse` | what a history is made of, and its text |
+//! | `event`, `line`, `parse`, `words` | what a history is made of, and its text |
 //! | `list`, `order` | the history, and what certainly came before what |
 //! | `recorder` | records what is used through the traits of `walx-core` |
-//! | `index`, `gather`, `cover` | the history by messages and scans; what a scan must have delivered |
+//! | `index`, `gather`, `whole`, `echo`, `logs`, `cover` | the history by messages and scans; what a scan must have delivered |
 //! | `check` | the promises, one a file |
 //! | `shrink`, `report` | the smallest piece that breaks one |
 
 mod check;
 mod cover;
+mod echo;
 mod event;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -54,14 +55,19 @@ mod gather;
 mod index;
 mod line;
 mod list;
+mod logs;
 mod order;
 mod parse;
 mod recorder;
 mod report;
 mod shrink;
+mod whole;
+mod words;
 
 pub use check::{Check, Checks, MAX_FINDINGS, check};
-pub use event::{Answer, Appended, Event, EventId, Failed, Key, ScanEnd, Sent, Start, Stop, What};
+pub use event::{
+    Answer, Appended, Ending, Event, EventId, Failed, Key, ScanEnd, Sent, Start, Stop, What,
+};
 pub use list::History;
 pub use recorder::Recorder;
 pub use report::Violation;

@@ -3,8 +3,11 @@
 mod append;
 mod bed;
 mod cancel;
+mod chunks;
 mod close;
 mod concurrency;
+mod conditional;
+mod exactly_once;
 mod fault;
 mod gaps;
 mod maintenance;
@@ -15,7 +18,11 @@ mod read_only;
 mod reopen;
 mod scan;
 mod tail;
+mod text;
+mod transactions;
 mod truncate;
+mod upper;
+mod virtual_channels;
 
 use crate::Case;
 
@@ -27,6 +34,12 @@ pub(super) fn cases() -> Vec<Case> {
         positions::cases(),
         scan::cases(),
         tail::cases(),
+        transactions::cases(),
+        virtual_channels::cases(),
+        exactly_once::cases(),
+        chunks::cases(),
+        conditional::cases(),
+        upper::cases(),
         gaps::cases(),
         read_only::cases(),
         truncate::cases(),

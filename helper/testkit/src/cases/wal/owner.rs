@@ -1,10 +1,13 @@
 //! One owner at a time, and larger ones only.
 
+use std::sync::Arc;
+
 use walx_core::{Capability, End, ErrorKind, Fence, Lsn, ScanOption, Term};
+use walx_utility::{clock, spawn};
 
 use crate::case::{case, ensure, refused, same};
-use crate::log::{append, messages, new_log, option, same_channel};
-use crate::{Case, Context, Outcome};
+use crate::log::{PATIENCE, append, message, messages, new_log, option, same_channel};
+use crate::{Case, Context, Failure, Outcome};
 
 fn native(capability: &Capability) -> bool {
     capability.fence == Fence::Native
@@ -28,6 +31,11 @@ pub(super) fn cases() -> Vec<Case> {
         case!(
             an_owner_that_was_overtaken_is_never_acknowledged_again,
             "Its appends are `Fenced`, nothing of them is delivered, and it learns so.",
+            needs "a native fence": native
+        ),
+        case!(
+            of_two_owners_in_one_process_the_older_one_is_told_at_once,
+            "Every append of it that is on its way, and everybody who waits for its end, hears of the new owner by name.",
             needs "a native fence": native
         ),
         case!(
@@ -189,5 +197,50 @@ async fn an_owner_that_is_not_to_be_disturbed_is_not(context: Context) -> Outcom
     sent.extend(append(&*wal, 2).await?);
     let all = messages(&*wal, ScanOption::earliest().until(End::Tail)).await?;
     same(&all, &sent, "messages of an owner that others wanted to be")?;
+    Ok(store.close().await?)
+}
+
+async fn of_two_owners_in_one_process_the_older_one_is_told_at_once(context: Context) -> Outcome {
+    let (store, first) = new_log(&context).await?;
+    append(&*first, 3).await?;
+    let waits = (0..3).map(|_| {
+        let wal = Arc::clone(&first);
+        spawn::task(async move { wal.unavailable().await })
+    });
+    let waits: Vec<_> = waits.collect();
+    let mut appends: Vec<_> = (0..20).map(|it| first.append(message(it))).collect();
+    let second = store
+        .open(same_channel(&*first).with_take_over(true))
+        .await?;
+    let name = second.owner().to_string();
+    appends.extend((0..20).map(|it| first.append(message(it))));
+    let mut fenced = 0;
+    for (number, append) in appends.into_iter().enumerate() {
+        let ended = clock::timeout(PATIENCE, append).await;
+        let ended = ended.map_err(|_| Failure::new("an append of the older owner hangs"))?;
+        if number < 20 && ended.is_ok() {
+            continue;
+        }
+        let error = refused(ended, &[ErrorKind::Fenced], "an append of the older owner")?;
+        ensure!(
+            error.to_string().contains(&name),
+            "the error does not name the owner {name}: {error}"
+        );
+        fenced += 1;
+    }
+    ensure!(
+        fenced >= 20,
+        "{fenced} appends of an older owner are fenced"
+    );
+    for wait in waits {
+        let told = clock::timeout(PATIENCE, wait).await;
+        let told = told.map_err(|_| Failure::new("nobody tells those who wait for its end"))?;
+        let text = format!("{told:?}");
+        ensure!(
+            text.contains(&name),
+            "who waits for the end of the older owner is told {text}, and the new one is {name}"
+        );
+    }
+    append(&*second, 1).await?;
     Ok(store.close().await?)
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use walx_core::{
     BackendName, Capability, End, Entry, ErrorKind, GapReason, LostPolicy, Lsn, MessageId, Opener,
-    Position, ScanOption, Truncation, Wal,
+    Position, RoWal, ScanOption, TransactionOption, Truncation, Wal,
 };
 
+use super::text::{hands_out, words};
 use crate::case::{case, ensure, refused, same};
 use crate::log::{Sent, append, entries, messages, new_log, same_channel, sent};
 use crate::{Case, Context, Failure, Outcome};
@@ -51,6 +52,15 @@ pub(super) fn cases() -> Vec<Case> {
         case!(
             a_truncation_again_is_no_error,
             "The same id, and an older one, change nothing."
+        ),
+        case!(
+            the_begin_of_an_open_transaction_is_not_passed,
+            "What is still to be delivered whole stays."
+        ),
+        case!(
+            a_transaction_whose_begin_was_truncated_is_told_as_a_gap,
+            "Its commit is still there, and it can't be whole.",
+            needs "truncation that takes place at once": at_once
         ),
     ]
 }
@@ -128,10 +138,7 @@ async fn a_start_that_was_truncated_is_an_error_by_default(context: Context) -> 
             Position::Lsn(sent[at].place.lsn),
             Position::At(sent[at].place.id),
         ] {
-            for (who, opened) in [
-                ("owner", &*wal as &dyn walx_core::RoWal),
-                ("reader", &*reader),
-            ] {
+            for (who, opened) in [("owner", &*wal as &dyn RoWal), ("reader", &*reader)] {
                 let what = format!("a scan of the {who} from {from:?}");
                 let end = match opened.scan(ScanOption::new(from)).await {
                     Ok(scanner) => Err(crate::log::end(scanner)
@@ -173,7 +180,7 @@ async fn a_start_that_was_truncated_is_a_gap_on_request(context: Context) -> Out
             Position::Lsn(sent_all[at].place.lsn),
             Position::At(sent_all[at].place.id),
         ] {
-            for opened in [&*wal as &dyn walx_core::RoWal, &*reader] {
+            for opened in [&*wal as &dyn RoWal, &*reader] {
                 let option = ScanOption::new(from)
                     .until(End::Tail)
                     .on_lost(LostPolicy::Gap);
@@ -206,7 +213,7 @@ async fn a_start_that_was_truncated_is_a_gap_on_request(context: Context) -> Out
 async fn earliest_is_behind_the_truncation_without_a_gap(context: Context) -> Outcome {
     let (store, wal, sent) = truncated(&context).await?;
     let reader = store.open_read_only(same_channel(&*wal)).await?;
-    for opened in [&*wal as &dyn walx_core::RoWal, &*reader] {
+    for opened in [&*wal as &dyn RoWal, &*reader] {
         same(
             &messages(opened, all()).await?,
             &sent[6..],
@@ -251,5 +258,45 @@ async fn a_truncation_again_is_no_error(context: Context) -> Outcome {
         &sent[6..],
         "messages behind it",
     )?;
+    Ok(store.close().await?)
+}
+
+async fn the_begin_of_an_open_transaction_is_not_passed(context: Context) -> Outcome {
+    let (store, wal) = new_log(&context).await?;
+    wal.append("a".into()).await?;
+    let transaction = wal.begin(TransactionOption::new())?;
+    transaction.append("1".into()).await?;
+    let last = wal.append("b".into()).await?;
+    wal.truncate(last.id).await?;
+    transaction.append("2".into()).await?;
+    transaction.commit().await?;
+    wal.append("c".into()).await?;
+    let reader = store.open_read_only(same_channel(&*wal)).await?;
+    for wal in [&*wal as &dyn RoWal, &*reader] {
+        let found = words(wal, ScanOption::earliest()).await?;
+        ensure!(
+            found.iter().any(|it| it == "[1 2]") && found.last().is_some_and(|it| it == "c"),
+            "a transaction was open at a truncation, and there are {found:?}"
+        );
+    }
+    Ok(store.close().await?)
+}
+
+async fn a_transaction_whose_begin_was_truncated_is_told_as_a_gap(context: Context) -> Outcome {
+    let (store, wal) = new_log(&context).await?;
+    let transaction = wal.begin(TransactionOption::new())?;
+    transaction.append("1".into()).await?;
+    let middle = wal.append("a".into()).await?;
+    let kept = wal.begin(TransactionOption::new())?;
+    kept.append("2".into()).await?;
+    transaction.append("3".into()).await?;
+    transaction.commit().await?;
+    kept.commit().await?;
+    wal.append("b".into()).await?;
+    wal.truncate(middle.id).await?;
+    let reader = store.open_read_only(same_channel(&*wal)).await?;
+    for wal in [&*wal as &dyn RoWal, &*reader] {
+        hands_out(wal, ScanOption::earliest(), "(truncated) [2] b").await?;
+    }
     Ok(store.close().await?)
 }

@@ -7,7 +7,7 @@ use walx_core::{Lsn, Place};
 use super::Findings;
 use crate::history::cover::{self, Missing, MissingKind};
 use crate::history::event::Start;
-use crate::history::index::{Index, Row, Scan};
+use crate::history::index::{Fate, Index, Row, Scan};
 
 pub(super) const PROMISE: &str =
     "a scan passes over no lsn without a gap that tells it (invariant 7)";
@@ -58,6 +58,9 @@ fn bodies(index: &Index<'_>) -> Bodies {
                 Some(place) => {
                     bodies.lsns.insert((transaction.channel, place.lsn));
                 }
+                // What was not written took no lsn.
+                None if matches!(index.messages[*row].fate, Fate::Failed(it) if !it.may_be_written()) =>
+                    {}
                 None => {
                     bodies.unknown.insert(transaction.channel);
                 }
@@ -70,7 +73,7 @@ fn bodies(index: &Index<'_>) -> Bodies {
 /// Lsns that no delivery has, no gap tells and no other check knows.
 fn jumps(index: &Index<'_>, scan: &Scan<'_>, bodies: &Bodies, findings: &mut Findings) -> bool {
     // Messages of other streams are none of a filtered scan's business.
-    if scan.virtual_channel.is_some() || index.era(scan.called) != index.era(scan.last) {
+    if !scan.virtual_channels.is_empty() || index.era(scan.called) != index.era(scan.last) {
         return true;
     }
     let mut lsns: Vec<_> = scan

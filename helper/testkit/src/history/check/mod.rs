@@ -13,13 +13,17 @@ use super::shrink::Shrinker;
 
 mod doubled;
 mod early;
+mod expected;
 mod gap;
 mod invented;
 mod lost;
+mod mark;
 mod not_written;
+mod once;
 mod order;
 mod overtaken;
 mod place;
+mod point;
 mod range;
 mod told;
 mod transaction;
@@ -82,6 +86,14 @@ checks! {
     Truncated = truncated, "truncated";
     /// Transactions are whole.
     Transaction = transaction, "transaction";
+    /// Commits and marks lie in the order of the calls, and each transaction has one end.
+    Mark = mark, "mark";
+    /// A key is written once.
+    Once = once, "once";
+    /// What was expected held.
+    Expected = expected, "expected";
+    /// Points in time are reached.
+    Point = point, "point";
     /// Nothing comes from nowhere.
     Invented = invented, "invented";
     /// A scan keeps to what it was asked for.

@@ -20,7 +20,8 @@ pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
 fn calls(index: &Index<'_>, findings: &mut Findings) -> bool {
     let mut moments: Vec<(Row, Moment, Row)> = Vec::with_capacity(3 * index.messages.len());
     for (row, message) in index.messages.iter().enumerate() {
-        if message.transaction.is_none() && index.place(row).is_some() {
+        let own = message.transaction.is_none() && message.is_own();
+        if own && index.place(row).is_some() {
             moments.push((message.called, Moment::Called, row));
             // Without its return, an append had its place when it was answered.
             let taken = message.taken.or(message.answered);
@@ -80,7 +81,8 @@ fn batches(index: &Index<'_>, findings: &mut Findings) -> bool {
         let [first, second] = pair else {
             continue;
         };
-        if first.key.call != second.key.call || first.transaction.is_some() {
+        let echo = !first.is_own() || !second.is_own();
+        if first.key.call != second.key.call || first.transaction.is_some() || echo {
             continue;
         }
         let (Some(a), Some(b)) = (index.place(row), index.place(row + 1)) else {
@@ -135,7 +137,7 @@ fn scans(index: &Index<'_>, findings: &mut Findings) -> bool {
             let body = delivery
                 .message
                 .is_some_and(|row| index.messages[row].transaction.is_some());
-            if delivery.again || body {
+            if delivery.again || (body && !scan.raw) {
                 continue;
             }
             let lsn = delivery.place.lsn;

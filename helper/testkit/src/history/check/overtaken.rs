@@ -69,6 +69,8 @@ pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
                     });
                 }
             }
+            // What was written before is acknowledged whatever became of its owner.
+            Moment::Called(row) if !index.messages[row].is_own() => {}
             Moment::Called(row) => {
                 let message = &index.messages[row];
                 let Fate::Acknowledged(place) = message.fate else {
@@ -131,6 +133,8 @@ fn moments(index: &Index<'_>) -> Vec<(Row, Moment)> {
         moments.push((message.called, Moment::Called(row)));
         if let Fate::Failed(failed) = message.fate
             && ends(failed)
+            // A transaction that was rolled back refuses what comes behind, and its owner goes on.
+            && (message.transaction.is_none() || failed.kind != ErrorKind::NotWritten)
         {
             let taken = message.taken.or(message.answered);
             moments.extend(taken.map(|at| (at, Moment::Failed(row, failed))));

@@ -78,7 +78,8 @@ fn answers(index: &Index<'_>, findings: &mut Findings) -> bool {
             _ => match (message.fate, handle.answered) {
                 // A handle that recovered by itself goes on as a later incarnation.
                 (Fate::Acknowledged(place), Some((at, Ok(Some(owner)))))
-                    if place.owner.term != owner.term || place.owner < owner =>
+                    if message.is_own()
+                        && (place.owner.term != owner.term || place.owner < owner) =>
                 {
                     findings.add(events.chain([at]), || {
                         format!(

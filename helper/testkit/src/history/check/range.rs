@@ -12,15 +12,17 @@ pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
         for row in &scan.deliveries {
             let delivery = &index.deliveries[*row];
             let message = delivery.message.map(|row| &index.messages[row]);
-            // A transaction stands at its commit, whatever its bodies' places.
-            if message.is_some_and(|it| it.transaction.is_some()) {
-                continue;
-            }
-            let Some((why, proof)) = wrong(index, scan, delivery, message) else {
+            let body = message.is_some_and(|it| it.transaction.is_some()) && !scan.raw;
+            let found = match body {
+                false => wrong(index, scan, delivery, message),
+                true => wrong_body(index, scan, delivery, message),
+            };
+            let Some((why, proof)) = found else {
                 continue;
             };
             let events = [scan.called, delivery.at].into_iter();
             let events = events
+                .chain(delivery.whole.map(|row| index.wholes[row].at))
                 .chain(message.map(|it| it.called))
                 .chain(scan.answered.map(|(at, _)| at))
                 .chain(proof);
@@ -76,6 +78,40 @@ fn wrong(
         Some(("behind its end", None))
     } else if message.is_some_and(|it| !scan.wants(it)) {
         Some(("in another stream", None))
+    } else {
+        None
+    }
+}
+
+/// A transaction stands at its commit, whatever its messages' places. A commit has the lsn of the next message: what
+/// starts or ends there may have it or not.
+fn wrong_body(
+    index: &Index<'_>,
+    scan: &Scan<'_>,
+    delivery: &Delivery<'_>,
+    message: Option<&Message<'_>>,
+) -> Option<(&'static str, Option<Row>)> {
+    if message.is_some_and(|it| !scan.wants(it)) {
+        return Some(("in another stream", None));
+    }
+    let place = index.wholes[delivery.whole?].place;
+    let before = match scan.from {
+        Start::At(id) => place.id < id,
+        Start::After(id) => place.id <= id,
+        Start::Lsn(lsn) => place.lsn < lsn,
+        Start::Tick(tick) => place.tick < tick,
+        Start::Latest | Start::Earliest | Start::Somewhere => false,
+    };
+    let behind = match scan.until {
+        Stop::Id(id) => place.id > id,
+        Stop::Lsn(lsn) => place.lsn > lsn.next(),
+        Stop::Tick(tick) => place.tick > tick,
+        Stop::Tail | Stop::Never => false,
+    };
+    if before {
+        Some(("in a transaction that is committed before its start", None))
+    } else if behind {
+        Some(("in a transaction that is committed behind its end", None))
     } else {
         None
     }

@@ -2,20 +2,26 @@
 
 use super::Findings;
 use crate::history::event::What;
-use crate::history::index::{Index, Scan, Truncation};
+use crate::history::index::{Fate, Index, Row, Scan, Truncation};
 
 pub(super) const PROMISE: &str = "a scan that starts after a truncation was answered delivers nothing of what it covers but the channel's \
      newest message (invariant 14)";
 
 pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
-    // Where truncation is only a permission, and where an open transaction may hold it up, all may stay.
+    // Where truncation is only a permission, all may stay.
     if !index.drops_at_once || index.truncations.is_empty() {
         return;
     }
+    let held_up: Vec<_> = index
+        .truncations
+        .iter()
+        .map(|it| is_held_up(index, it))
+        .collect();
     for scan in &index.scans {
-        let answered = |it: &&Truncation| {
+        let answered = |(row, it): &(usize, &Truncation)| {
             it.channel == scan.channel
                 && !may_be_unknown(index, scan, it)
+                && !held_up[*row]
                 && it.answered.is_some_and(|(at, answer)| {
                     answer.is_ok()
                         && index.before(at, scan.called)
@@ -25,18 +31,13 @@ pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
         let last = index
             .truncations
             .iter()
+            .enumerate()
             .filter(answered)
+            .map(|(_, it)| it)
             .max_by(|a, b| a.id.partial_cmp(&b.id).unwrap_or(std::cmp::Ordering::Equal));
         let Some(truncation) = last else {
             continue;
         };
-        if index
-            .transactions
-            .iter()
-            .any(|it| it.channel == scan.channel)
-        {
-            continue;
-        }
         let newest = index.log(scan.channel, truncation.called).and_then(|log| {
             Some((
                 log,
@@ -90,4 +91,32 @@ fn may_be_unknown(index: &Index<'_>, scan: &Scan<'_>, truncation: &Truncation) -
         && truncation
             .answered
             .is_none_or(|(at, _)| !index.before(at, handle))
+}
+
+/// Whether a transaction may have been open when leave was given: nothing from its begin on is dropped then.
+fn is_held_up(index: &Index<'_>, truncation: &Truncation) -> bool {
+    let before = |at: Row| index.before(at, truncation.called);
+    let terms = index.messages.iter().filter_map(|it| match it.fate {
+        Fate::Acknowledged(place)
+            if it.answered.is_some_and(before)
+                && index.handles[it.handle].channel == truncation.channel =>
+        {
+            Some(place.owner.term)
+        }
+        _ => None,
+    });
+    let newest = terms.max();
+    let mut transactions = index.transactions.iter();
+    transactions.any(|it| {
+        let began = !truncation
+            .answered
+            .is_some_and(|(at, _)| index.before(at, it.called));
+        let ended = matches!(it.fate, Fate::Acknowledged(_)) && it.end_answered.is_some_and(before);
+        // What an owner left open is over once the next one has something acknowledged.
+        let left = match index.handles[it.handle].answered {
+            Some((_, Ok(Some(owner)))) => newest.is_some_and(|newest| owner.term < newest),
+            _ => false,
+        };
+        it.channel == truncation.channel && began && !ended && !left
+    })
 }

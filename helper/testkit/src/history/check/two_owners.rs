@@ -52,6 +52,10 @@ fn appends(index: &Index<'_>, findings: &mut Findings) -> bool {
         let (Fate::Acknowledged(place), Some(answered)) = (message.fate, message.answered) else {
             continue;
         };
+        // It tells of what lay there before.
+        if !message.is_own() {
+            continue;
+        }
         let larger = index
             .log_of(row)
             .and_then(|log| log.opened.before(index.order, index.id(message.called)))

@@ -1,18 +1,45 @@
-//! Appends on their way, and permits, recorded.
+//! What is on its way, and permits, recorded.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use walx_core::{Append, AppendBatch, AppendState, Message, Permit, PermitState, Place, Result};
+use walx_core::{
+    Append, AppendBatch, AppendState, Expected, Message, Permit, PermitState, Place, Result,
+};
 use walx_utility::sync::lock;
 
 use super::{Recorder, stamp};
 use crate::history::event::{Appended, EventId, Failed, Key, What};
 
+/// Makes the event of an answer.
+pub(super) type Answered = fn(EventId, Appended) -> What;
+
+pub(super) fn answered_append(call: EventId, answer: Appended) -> What {
+    What::AppendAnswered { call, answer }
+}
+
+pub(super) fn answered_end(call: EventId, answer: Appended) -> What {
+    What::EndAnswered { call, answer }
+}
+
+pub(super) fn answered_tick(call: EventId, answer: Appended) -> What {
+    What::TickAnswered { call, answer }
+}
+
 /// The append, with its answer put down as soon as the caller hears it.
-pub(super) fn recorded(recorder: &Recorder, call: EventId, append: Append) -> Append {
-    Append::new(RecordedAppend::state(recorder, call, Waiting::One(append)))
+pub(super) fn recorded(
+    recorder: &Recorder,
+    call: EventId,
+    append: Append,
+    answered: Answered,
+) -> Append {
+    Append::new(RecordedAppend::state(
+        recorder,
+        call,
+        Waiting::One(append),
+        answered,
+    ))
 }
 
 /// The batch, likewise.
@@ -21,12 +48,18 @@ pub(super) fn recorded_batch(
     call: EventId,
     batch: AppendBatch,
 ) -> AppendBatch {
-    AppendBatch::new(RecordedAppend::state(recorder, call, Waiting::Many(batch)))
+    AppendBatch::new(RecordedAppend::state(
+        recorder,
+        call,
+        Waiting::Many(batch),
+        answered_append,
+    ))
 }
 
 struct RecordedAppend {
     recorder: Recorder,
     call: EventId,
+    answered: Answered,
     /// None once the caller has heard, or no longer listens.
     waiting: Mutex<Option<Waiting>>,
 }
@@ -37,17 +70,22 @@ enum Waiting {
 }
 
 impl RecordedAppend {
-    fn state(recorder: &Recorder, call: EventId, waiting: Waiting) -> Arc<Self> {
+    fn state(
+        recorder: &Recorder,
+        call: EventId,
+        waiting: Waiting,
+        answered: Answered,
+    ) -> Arc<Self> {
         Arc::new(Self {
             recorder: recorder.clone(),
             call,
+            answered,
             waiting: Mutex::new(Some(waiting)),
         })
     }
 
     fn answered(&self, answer: Appended) {
-        let call = self.call;
-        self.recorder.put(What::AppendAnswered { call, answer });
+        self.recorder.put((self.answered)(self.call, answer));
     }
 }
 
@@ -120,6 +158,7 @@ impl PermitState for RecordedPermit {
             handle: self.handle,
             transaction: None,
             reserved: true,
+            expected: Expected::new(),
             messages: vec![stamp::sent(&message)],
         });
         let call = match called {
@@ -135,7 +174,7 @@ impl PermitState for RecordedPermit {
         };
         let append = permit.append(stamp::stamp(message, Key { call, index: 0 }));
         self.recorder.put(What::AppendTaken { call });
-        recorded(&self.recorder, call, append)
+        recorded(&self.recorder, call, append, answered_append)
     }
 
     fn release(&self, _reserved_bytes: usize) {

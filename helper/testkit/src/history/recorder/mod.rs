@@ -15,6 +15,7 @@ mod append;
 mod opener;
 mod scanner;
 mod stamp;
+mod transaction;
 mod wal;
 
 /// Records one process's part of a history. Cheap to clone; all clones record into the same one.

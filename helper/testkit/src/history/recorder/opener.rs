@@ -36,6 +36,7 @@ impl Opener for RecordedOpener {
         let call = self.recorder.call(What::OpenCalled {
             channel: option.channel.clone(),
             write: true,
+            keys: option.idempotency,
         })?;
         let opened = self.inner.open(option).await;
         let answer = opened
@@ -51,6 +52,7 @@ impl Opener for RecordedOpener {
         let call = self.recorder.call(What::OpenCalled {
             channel: option.channel.clone(),
             write: false,
+            keys: None,
         })?;
         let opened = self.inner.open_read_only(option).await;
         let answer = opened.as_ref().map(|_| None).map_err(Failed::from);

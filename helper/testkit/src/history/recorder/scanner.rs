@@ -2,7 +2,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use walx_core::{ChannelName, Entry, Error, Result, ResumeToken, ScanMode, Scanner, Stream};
+use walx_core::{
+    ChannelName, Entry, Error, PlacedMessage, PlacedTransaction, Result, ResumeToken, ScanMode,
+    Scanner, Stream,
+};
 
 use super::{Recorder, stamp};
 use crate::history::event::{EventId, Failed, ScanEnd, What};
@@ -28,30 +31,61 @@ impl RecordedScanner {
     /// Puts an entry down, and gives it back as its user handed it in.
     fn delivered(&mut self, mut entry: Entry) -> Result<Entry> {
         let scan = self.scan;
-        let what = match &mut entry {
-            Entry::Message(it) => {
-                let key = stamp::unstamp(&mut it.message);
-                Some(What::Delivered {
-                    scan,
-                    key,
-                    place: it.place,
-                    digest: stamp::digest(&it.message),
-                })
-            }
-            Entry::Gap(gap) => Some(What::Gap {
+        match &mut entry {
+            Entry::Message(it) => self.message(it)?,
+            Entry::Transaction(it) => self.transaction(it)?,
+            Entry::Marker(it) => self.call(What::Marked {
+                scan,
+                place: it.place,
+                kind: it.kind,
+                transaction: it.transaction,
+            })?,
+            Entry::Gap(gap) => self.call(What::Gap {
                 scan,
                 reason: gap.reason,
                 lsns: gap.lsns,
-            }),
+            })?,
             // A kind of entry that a later walx adds is none of this version's checks.
-            _ => None,
-        };
-        if let Some(what) = what {
-            self.recorder
-                .call(what)
-                .inspect_err(|error| self.end(Err(error)))?;
+            _ => {}
         }
         Ok(entry)
+    }
+
+    fn message(&mut self, it: &mut PlacedMessage) -> Result<()> {
+        let key = stamp::unstamp(&mut it.message);
+        self.call(What::Delivered {
+            scan: self.scan,
+            key,
+            place: it.place,
+            digest: stamp::digest(&it.message),
+            transaction: it.transaction,
+        })
+    }
+
+    /// The transaction's own event, then those of its messages, which are all kept in memory.
+    fn transaction(&mut self, it: &mut PlacedTransaction) -> Result<()> {
+        self.call(What::Committed {
+            scan: self.scan,
+            place: it.place,
+            transaction: it.id,
+            count: it.count() as u64,
+        })?;
+        let mut bodies = Vec::with_capacity(it.count());
+        for body in it.messages() {
+            let mut body = body.inspect_err(|error| self.end(Err(error)))?;
+            self.message(&mut body)?;
+            bodies.push(body);
+        }
+        let token = it.token();
+        let stream = it.virtual_channel.take();
+        *it = PlacedTransaction::new(it.place, it.id, bodies, token.last(), token.oldest_open())
+            .with_virtual_channel(stream);
+        Ok(())
+    }
+
+    fn call(&mut self, what: What) -> Result<()> {
+        let put = self.recorder.call(what).map(drop);
+        put.inspect_err(|error| self.end(Err(error)))
     }
 
     fn end(&mut self, end: std::result::Result<(), &Error>) {

@@ -4,8 +4,8 @@ use walx_core::{Bytes, Message, Properties};
 
 use crate::history::event::{EventId, Key, Sent};
 
-/// The property's name.
-const NAME: &str = "walx.history";
+/// The property's name. Those that begin with `walx.` are refused of users.
+const NAME: &str = "test.history";
 
 /// The bytes that the property adds: its name, and process, number and index.
 pub(super) const BYTES: usize = NAME.len() + 4 + 8 + 4;
@@ -15,6 +15,13 @@ pub(super) fn sent(message: &Message) -> Sent {
     Sent {
         digest: digest(message),
         virtual_channel: message.virtual_channel.clone(),
+        key: message.idempotency_key.as_ref().map(|key| {
+            let mut hash = Hash(SEED);
+            hash.add(key);
+            hash.0
+        }),
+        bytes: (message.bytes() + BYTES) as u64,
+        exclusive: message.exclusive,
     }
 }
 
@@ -64,7 +71,7 @@ fn key(value: &[u8]) -> Option<Key> {
 
 /// 64 bits of everything that a user hands in: FNV-1a, which stays the same between builds.
 pub(super) fn digest(message: &Message) -> u64 {
-    let mut hash = Hash(0xcbf2_9ce4_8422_2325);
+    let mut hash = Hash(SEED);
     hash.add(&message.payload);
     for (name, value) in message.properties.iter() {
         hash.add(name.as_bytes());
@@ -82,6 +89,9 @@ pub(super) fn digest(message: &Message) -> u64 {
     hash.add(message.idempotency_key.as_ref().map_or(&[], Bytes::as_ref));
     hash.0
 }
+
+/// Where FNV-1a begins.
+const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
 struct Hash(u64);
 

@@ -3,14 +3,16 @@ use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
 use walx_core::{
-    Append, AppendBatch, Availability, Bounds, ChannelInfo, End, Message, MessageId, Owner, Permit,
-    Position, Refused, Result, RoWal, ScanOption, Scanner, Tail, Tick, Wal,
+    Append, AppendBatch, Availability, Bounds, ChannelInfo, Delivery, End, Expected, Message,
+    MessageId, Owner, Permit, Position, Refused, Result, RoWal, ScanOption, Scanner, Tail, Tick,
+    Transaction, TransactionOption, VirtualChannel, Wal,
 };
 
 use super::Recorder;
-use super::append::{RecordedPermit, recorded, recorded_batch};
+use super::append::{RecordedPermit, answered_append, answered_tick, recorded, recorded_batch};
 use super::scanner::RecordedScanner;
 use super::stamp;
+use super::transaction::RecordedTransaction;
 use crate::history::event::{Appended, EventId, Failed, Key, Start, Stop, What};
 
 /// A handle of a channel, and the event that names it.
@@ -52,7 +54,9 @@ impl<W: RoWal + ?Sized> Handle<W> {
             handle: self.handle,
             from: start(&option.from),
             until: stop(option.until.as_ref()),
-            virtual_channel: option.virtual_channel.clone(),
+            virtual_channels: option.virtual_channels.clone(),
+            raw: option.transactions == Delivery::Raw,
+            ticks: option.ticks,
         })?;
         let started = self.inner.scan(option).await;
         let answer = started.as_ref().map(|_| ()).map_err(Failed::from);
@@ -62,6 +66,17 @@ impl<W: RoWal + ?Sized> Handle<W> {
             call,
             started?,
         )))
+    }
+
+    async fn newest_tick(&self, virtual_channel: &VirtualChannel) -> Result<Option<Tick>> {
+        let call = self.recorder.call(What::NewestCalled {
+            handle: self.handle,
+            virtual_channel: virtual_channel.clone(),
+        })?;
+        let newest = self.inner.newest_tick(virtual_channel).await;
+        let answer = newest.as_ref().copied().map_err(Failed::from);
+        self.recorder.put(What::NewestAnswered { call, answer });
+        newest
     }
 
     async fn close(&self) -> Result<()> {
@@ -123,6 +138,10 @@ macro_rules! read {
                 self.0.inner.tail().await
             }
 
+            async fn newest_tick(&self, virtual_channel: &VirtualChannel) -> Result<Option<Tick>> {
+                self.0.newest_tick(virtual_channel).await
+            }
+
             fn availability(&self) -> Availability {
                 self.0.inner.availability()
             }
@@ -143,13 +162,30 @@ read!(RecordedRoWal);
 
 impl RecordedWal {
     /// Puts down an append before it is made.
-    fn call(&self, messages: &[Message]) -> Result<EventId> {
+    fn call(&self, messages: &[Message], expected: Expected) -> Result<EventId> {
         self.0.recorder.call(What::AppendCalled {
             handle: self.0.handle,
             transaction: None,
             reserved: false,
+            expected,
             messages: messages.iter().map(stamp::sent).collect(),
         })
+    }
+
+    fn append_one(
+        &self,
+        message: Message,
+        expected: Expected,
+        append: impl FnOnce(&dyn Wal, Message) -> Append,
+    ) -> Append {
+        let call = match self.call(std::slice::from_ref(&message), expected) {
+            Ok(call) => call,
+            Err(error) => return Append::failed(error),
+        };
+        let stamped = stamp::stamp(message, Key { call, index: 0 });
+        let append = append(&*self.0.inner, stamped);
+        self.taken(call);
+        recorded(&self.0.recorder, call, append, answered_append)
     }
 
     fn taken(&self, call: EventId) {
@@ -160,20 +196,11 @@ impl RecordedWal {
 #[async_trait]
 impl Wal for RecordedWal {
     fn append(&self, message: Message) -> Append {
-        let call = match self.call(std::slice::from_ref(&message)) {
-            Ok(call) => call,
-            Err(error) => return Append::failed(error),
-        };
-        let append = self
-            .0
-            .inner
-            .append(stamp::stamp(message, Key { call, index: 0 }));
-        self.taken(call);
-        recorded(&self.0.recorder, call, append)
+        self.append_one(message, Expected::new(), |wal, message| wal.append(message))
     }
 
     fn append_batch(&self, messages: Vec<Message>) -> AppendBatch {
-        let call = match self.call(&messages) {
+        let call = match self.call(&messages, Expected::new()) {
             Ok(call) => call,
             Err(error) => return AppendBatch::failed(error),
         };
@@ -186,8 +213,48 @@ impl Wal for RecordedWal {
         recorded_batch(&self.0.recorder, call, batch)
     }
 
+    fn append_if(&self, message: Message, expected: Expected) -> Append {
+        self.append_one(message, expected, |wal, message| {
+            wal.append_if(message, expected)
+        })
+    }
+
+    fn begin(&self, option: TransactionOption) -> Result<Transaction> {
+        let Handle {
+            recorder,
+            handle,
+            inner,
+        } = &self.0;
+        let call = recorder.call(What::BeginCalled {
+            handle: *handle,
+            virtual_channel: option.virtual_channel.clone(),
+        })?;
+        let stream = option.virtual_channel.clone();
+        let begun = inner.begin(option);
+        let answer = begun.as_ref().map(|_| ()).map_err(Failed::from);
+        recorder.put(What::BeginAnswered { call, answer });
+        let recorder = recorder.clone();
+        Ok(RecordedTransaction::transaction(
+            recorder, *handle, call, stream, begun?,
+        ))
+    }
+
+    fn advance_tick(&self, virtual_channel: Option<VirtualChannel>) -> Append {
+        let called = self.0.recorder.call(What::TickCalled {
+            handle: self.0.handle,
+            virtual_channel: virtual_channel.clone(),
+        });
+        let call = match called {
+            Ok(call) => call,
+            Err(error) => return Append::failed(error),
+        };
+        let append = self.0.inner.advance_tick(virtual_channel);
+        self.0.recorder.put(What::TickTaken { call });
+        recorded(&self.0.recorder, call, append, answered_tick)
+    }
+
     fn try_append(&self, message: Message) -> std::result::Result<Append, Refused> {
-        let call = match self.call(std::slice::from_ref(&message)) {
+        let call = match self.call(std::slice::from_ref(&message), Expected::new()) {
             Ok(call) => call,
             Err(error) => return Err(Refused { message, error }),
         };
@@ -195,7 +262,7 @@ impl Wal for RecordedWal {
         let tried = self.0.inner.try_append(stamped);
         self.taken(call);
         match tried {
-            Ok(append) => Ok(recorded(&self.0.recorder, call, append)),
+            Ok(append) => Ok(recorded(&self.0.recorder, call, append, answered_append)),
             Err(Refused { error, .. }) => {
                 let answer = Appended::Failed(Failed::from(&error));
                 self.0.recorder.put(What::AppendAnswered { call, answer });

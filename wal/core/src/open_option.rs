@@ -1,11 +1,9 @@
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{
-    ChannelName, Error, Interceptor, Lsn, MessageId, Position, Result, Term, Tick, TickSource,
-    VirtualChannel,
-};
+use crate::{ChannelName, Error, Flow, Interceptor, Limits, Result, Term, TickSource};
 
 /// How a channel is opened.
 #[derive(Clone)]
@@ -19,6 +17,11 @@ pub struct OpenOption {
     pub take_over: bool,
     /// Bytes of appends that may be on their way; later ones wait. 64 MiB by default.
     pub max_in_flight_bytes: usize,
+    /// The budget of memory that this wal and its scanners share with others, beside their own limits. That of the
+    /// process by default.
+    pub limits: Limits,
+    /// What says how fast appends may go; it may be shared with other wals. None = as fast as they can. None by default.
+    pub flow: Option<Arc<dyn Flow>>,
     /// The write-ahead cache. Read-only wals of a channel in one process share one, as large as the largest of them asks
     /// for.
     pub cache: CacheOption,
@@ -31,8 +34,14 @@ pub struct OpenOption {
     /// default.
     pub recovery_timeout: Duration,
     /// How long the backend may take for an append before it counts as failed, in whole seconds. None = for ever, as
-    /// backends have limits of their own. None by default.
+    /// backends have limits of their own. Also for the first record of an open. None by default.
     pub append_timeout: Option<Duration>,
+    /// How long keys of messages are remembered, so that a message with the same key isn't written again. None = not at
+    /// all. None by default.
+    pub idempotency: Option<IdempotencyOption>,
+    /// The most bytes of a message that is stored in several records where it is larger than the backend's largest
+    /// one. None = such a message is refused with `TooLarge`. None by default.
+    pub max_chunked_bytes: Option<usize>,
     /// From when on an append is slow, from its call to its acknowledgement: it is logged with the time of each of its
     /// stages. None = never. 1 s by default.
     pub slow_append: Option<Duration>,
@@ -40,7 +49,14 @@ pub struct OpenOption {
     pub tick_source: Option<Arc<dyn TickSource>>,
     /// Whether closing this wal closes the whole store that it was opened through. `walx::open` sets it.
     pub close_store: bool,
-    /// Hooks around each append and scan, outermost first, behind the built-in metrics and tracing.
+    /// For scans of this wal that leave [`ScanOption::transaction_buffer_bytes`](crate::ScanOption) at its default.
+    /// None = that default. None by default.
+    pub transaction_buffer_bytes: Option<usize>,
+    /// For scans of this wal that name no [`ScanOption::spill`](crate::ScanOption). None by default.
+    pub spill: Option<PathBuf>,
+    /// Hooks around each append and scan, outermost first, behind the built-in metrics and tracing. Those of walx stand
+    /// in the order of their [`Stage`](crate::Stage)s, all others before [`Stage::Checksum`](crate::Stage::Checksum);
+    /// an open refuses another order.
     pub interceptors: Vec<Arc<dyn Interceptor>>,
 }
 
@@ -52,14 +68,20 @@ impl OpenOption {
             term: None,
             take_over: false,
             max_in_flight_bytes: 64 << 20,
+            limits: Limits::process(),
+            flow: None,
             cache: CacheOption::default(),
             max_clock_ahead: Duration::from_secs(60),
             close_timeout: Duration::from_secs(3),
             recovery_timeout: Duration::from_secs(30),
             append_timeout: None,
+            idempotency: None,
+            max_chunked_bytes: None,
             slow_append: Some(Duration::from_secs(1)),
             tick_source: None,
             close_store: false,
+            transaction_buffer_bytes: None,
+            spill: None,
             interceptors: Vec::new(),
         }
     }
@@ -82,6 +104,20 @@ impl OpenOption {
     #[must_use]
     pub fn with_max_in_flight_bytes(mut self, bytes: usize) -> Self {
         self.max_in_flight_bytes = bytes;
+        self
+    }
+
+    /// Sets the budget of memory that it shares with others.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets what says how fast appends may go.
+    #[must_use]
+    pub fn with_flow(mut self, flow: Arc<dyn Flow>) -> Self {
+        self.flow = Some(flow);
         self
     }
 
@@ -120,6 +156,20 @@ impl OpenOption {
         self
     }
 
+    /// Sets how long keys of messages are remembered; none = not at all.
+    #[must_use]
+    pub fn with_idempotency(mut self, option: impl Into<Option<IdempotencyOption>>) -> Self {
+        self.idempotency = option.into();
+        self
+    }
+
+    /// Stores messages of up to so many bytes in several records where one is too small; none = refuses them.
+    #[must_use]
+    pub fn with_max_chunked_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.max_chunked_bytes = bytes.into();
+        self
+    }
+
     /// Sets from when on an append is slow and is logged; none = never.
     #[must_use]
     pub fn with_slow_append(mut self, threshold: impl Into<Option<Duration>>) -> Self {
@@ -138,6 +188,20 @@ impl OpenOption {
     #[must_use]
     pub fn with_close_store(mut self, close: bool) -> Self {
         self.close_store = close;
+        self
+    }
+
+    /// Sets the bytes of messages of open transactions that scans of this wal keep by default.
+    #[must_use]
+    pub fn with_transaction_buffer_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.transaction_buffer_bytes = bytes.into();
+        self
+    }
+
+    /// Sets the directory to which scans of this wal spill by default.
+    #[must_use]
+    pub fn with_spill(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.spill = Some(directory.into());
         self
     }
 
@@ -209,93 +273,25 @@ impl Default for CacheOption {
     }
 }
 
-/// What a scan does where the place it is to start at is no longer kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LostPolicy {
-    /// `scan` fails with `PositionLost`, which names the earliest place there is.
-    #[default]
-    Error,
-    /// The scan starts at the earliest place there is, with a gap before it.
-    Gap,
-}
-
-/// Where a scan ends; inclusive. A scan without an end follows the log.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How long the keys of messages are remembered: as long as both hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum End {
-    /// The last message at the time of the call.
-    Tail,
-    /// The record with this id.
-    Id(MessageId),
-    /// The last message whose lsn is at most this one.
-    Lsn(Lsn),
-    /// The last message whose tick is at most this one.
-    Tick(Tick),
+pub struct IdempotencyOption {
+    /// The message lies in the newest so many bytes of its channel, of which an open reads as many back. 16 MiB by default.
+    pub bytes: usize,
+    /// The message is not older than this, by its tick. 10 minutes by default.
+    pub keep: Duration,
 }
 
-/// How a channel is scanned.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct ScanOption {
-    /// Where it starts.
-    pub from: Position,
-    /// Where it ends; none = it follows the log.
-    pub until: Option<End>,
-    /// What to do where the start is no longer kept.
-    pub on_lost: LostPolicy,
-    /// Only messages of this logical stream, and those that are meant for all.
-    pub virtual_channel: Option<VirtualChannel>,
-    /// Bytes that are read ahead of the caller. 4 MiB by default.
-    pub read_ahead_bytes: usize,
+impl IdempotencyOption {
+    /// The keys of the newest so many bytes, for this long.
+    pub const fn new(bytes: usize, keep: Duration) -> Self {
+        Self { bytes, keep }
+    }
 }
 
-impl ScanOption {
-    /// A scan that starts here and follows the log.
-    pub fn new(from: Position) -> Self {
-        Self {
-            from,
-            until: None,
-            on_lost: LostPolicy::default(),
-            virtual_channel: None,
-            read_ahead_bytes: 4 << 20,
-        }
-    }
-
-    /// A scan of all that is kept, which follows the log.
-    pub fn earliest() -> Self {
-        Self::new(Position::Earliest)
-    }
-
-    /// A scan of all that comes after the call.
-    pub fn latest() -> Self {
-        Self::new(Position::Latest)
-    }
-
-    /// Sets where it ends.
-    #[must_use]
-    pub fn until(mut self, end: End) -> Self {
-        self.until = Some(end);
-        self
-    }
-
-    /// Sets what to do where the start is no longer kept.
-    #[must_use]
-    pub fn on_lost(mut self, policy: LostPolicy) -> Self {
-        self.on_lost = policy;
-        self
-    }
-
-    /// Only messages of this logical stream, and those that are meant for all.
-    #[must_use]
-    pub fn with_virtual_channel(mut self, virtual_channel: VirtualChannel) -> Self {
-        self.virtual_channel = Some(virtual_channel);
-        self
-    }
-
-    /// Sets the bytes that are read ahead of the caller.
-    #[must_use]
-    pub fn with_read_ahead_bytes(mut self, bytes: usize) -> Self {
-        self.read_ahead_bytes = bytes;
-        self
+impl Default for IdempotencyOption {
+    fn default() -> Self {
+        Self::new(16 << 20, Duration::from_secs(600))
     }
 }
