@@ -10,7 +10,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Rig, message, scan_all, texts};
+use common::{Rig, message, scan_all, texts, within};
 use walx_core::{ErrorKind, OpenOption, ScanOption, Term, Tick, TickSource};
 use walx_impls::Claim;
 
@@ -282,4 +282,18 @@ async fn a_record_of_a_smaller_owner_is_told_as_damage_and_hides_nothing_of_the_
         texts(&[first.clone(), last.clone()]),
         ["good", "acknowledged"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_whose_first_record_is_never_answered_ends_in_the_time_of_an_append() {
+    let rig = Rig::new();
+    rig.faults().lose_ack_next();
+    let option = rig.option().with_append_timeout(Duration::from_secs(5));
+    let error = within(rig.opener.open(option.clone())).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("append_timeout"), "{error}");
+    let wal = within(rig.opener.open(option.with_take_over(true)))
+        .await
+        .unwrap();
+    wal.close().await.unwrap();
 }

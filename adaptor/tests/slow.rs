@@ -185,7 +185,7 @@ impl Interceptor for Loud {
     fn scan(
         &self,
         _context: &walx_core::ScanContext<'_>,
-        _entry: &mut walx_core::Entry,
+        _entry: &mut walx_core::PlacedMessage,
     ) -> walx_core::Result<()> {
         tracing::info!("scan");
         Ok(())

@@ -5,8 +5,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use walx::{AppendContext, End, Entry, Error, ErrorKind, Interceptor, Message, OpenOption, Place};
-use walx::{Result, ScanContext, ScanOption};
+use walx::{
+    AppendContext, End, Error, ErrorKind, Interceptor, Message, OpenOption, Place, PlacedMessage,
+};
+use walx::{Position, Result, ScanContext, ScanOption};
 
 /// Says which machine a message comes from, refuses empty ones, hides secrets from readers, and counts.
 #[derive(Default)]
@@ -33,10 +35,8 @@ impl Interceptor for House {
             .fetch_add(u64::from(result.is_ok()), Ordering::Relaxed);
     }
 
-    fn scan(&self, _: &ScanContext<'_>, entry: &mut Entry) -> Result<()> {
-        if let Entry::Message(placed) = entry
-            && placed.message.property("secret").is_some()
-        {
+    fn scan(&self, _: &ScanContext<'_>, placed: &mut PlacedMessage) -> Result<()> {
+        if placed.message.property("secret").is_some() {
             placed.message.payload = "***".into();
         }
         Ok(())
@@ -50,6 +50,7 @@ async fn main() -> Result<()> {
     let house = Arc::new(House::default());
     let option = OpenOption::try_from("orders")?.with_interceptor(house.clone());
     let wal = walx::open(store, option).await?;
+    let start = wal.tail().await?.lsn;
 
     wal.append(Message::new("paid")).await?;
     wal.append(Message::new("4711").with_property("secret", "yes"))
@@ -58,7 +59,8 @@ async fn main() -> Result<()> {
     println!("an empty message gets: {refused:?}");
     assert_eq!(refused.map(|it| it.kind()), Some(ErrorKind::InvalidInput));
 
-    let mut scanner = wal.scan(ScanOption::earliest().until(End::Tail)).await?;
+    let scan = ScanOption::new(Position::Lsn(start)).until(End::Tail);
+    let mut scanner = wal.scan(scan).await?;
     let entries = scanner.next_batch(10).await?;
     let messages: Vec<_> = entries.iter().filter_map(|it| it.message()).collect();
     for placed in &messages {

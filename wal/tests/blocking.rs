@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use walx::blocking::{self, Scanner};
 use walx::{
-    ChannelName, End, Entry, Error, ErrorKind, Lsn, Message, OpenOption, PlacedMessage, Position,
-    ScanOption,
+    ChannelName, End, Entry, Error, ErrorKind, Expected, Lsn, Message, OpenOption, PlacedMessage,
+    Position, ScanOption, TransactionOption, VirtualChannel,
 };
 use walx_utility::{clock, spawn};
 
@@ -119,7 +119,7 @@ fn what_is_appended_blocking_is_what_async_readers_get() {
     let dir = tempfile::tempdir().unwrap();
     let sent = Message::new(&b"\0paid\xff"[..])
         .with_property("order", "4711")
-        .with_virtual_channel(walx::VirtualChannel::new("eu").unwrap())
+        .with_virtual_channel(VirtualChannel::new("eu").unwrap())
         .with_idempotency_key("k");
     let wal = blocking::open(&store(&dir), "orders").unwrap();
     let place = wal.append(sent.clone()).wait().unwrap();
@@ -307,5 +307,61 @@ fn a_dropped_append_stays_and_a_dropped_owner_frees_the_channel() {
         }
     };
     assert_eq!(payloads(wal.scan(all()).unwrap()), ["a", "b"]);
+    wal.close().unwrap();
+}
+
+#[test]
+fn a_transaction_is_scanned_whole_and_one_that_is_dropped_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let wal = blocking::open(&store(&dir), "orders").unwrap();
+    let transaction = wal.begin(TransactionOption::new()).unwrap();
+    let paid = transaction.append(Message::new("paid"));
+    let beside = wal.append(Message::new("beside"));
+    transaction.keep_alive().unwrap();
+    let shipped = transaction.append(Message::new("shipped"));
+    let commit = transaction.commit().wait().unwrap();
+    assert!(paid.wait().unwrap().lsn < beside.wait().unwrap().lsn);
+    assert!(shipped.wait().unwrap().id < commit.id);
+
+    let given_up = wal.begin(TransactionOption::new()).unwrap();
+    let first = given_up.append(Message::new("never seen"));
+    first.wait().unwrap();
+    given_up.rollback().wait().unwrap();
+    let dropped = wal.begin(TransactionOption::new()).unwrap();
+    dropped.append(Message::new("never seen")).wait().unwrap();
+    drop(dropped);
+
+    let entries: Vec<_> = wal.scan(all()).unwrap().map(|it| it.unwrap()).collect();
+    let [Entry::Message(beside), Entry::Transaction(whole)] = &entries[..] else {
+        panic!("{entries:?}")
+    };
+    assert_eq!(beside.message.payload, "beside");
+    let bodies: Vec<_> = whole
+        .messages()
+        .map(|it| it.unwrap().message.payload)
+        .collect();
+    assert_eq!(bodies, ["paid", "shipped"]);
+    assert_eq!(whole.place.id, commit.id);
+    wal.close().unwrap();
+}
+
+#[test]
+fn conditions_and_points_in_time_are_there_without_a_runtime_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let wal = blocking::open(&store(&dir), "orders").unwrap();
+    let stream = VirtualChannel::new("eu").unwrap();
+    let expected = Expected::new().with_lsn(wal.tail().unwrap().lsn);
+    let first = wal.append_if(Message::new("first"), expected);
+    let first = first.wait().unwrap();
+    let late = wal.append_if(Message::new("late"), expected).wait();
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(wal.newest_tick(&stream).unwrap(), Some(first.tick));
+    let point = wal.advance_tick(Some(stream)).wait().unwrap();
+    assert!(first.tick < point.tick);
+    let entries: Vec<_> = wal.scan(all().with_ticks(true)).unwrap().collect();
+    let Ok(Entry::Marker(marker)) = &entries[1] else {
+        panic!("{entries:?}")
+    };
+    assert_eq!(marker.place, point);
     wal.close().unwrap();
 }

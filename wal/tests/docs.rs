@@ -13,8 +13,8 @@ use std::time::Duration;
 use walx::file::FileConfig;
 use walx::memory::{MemoryConfig, MemoryStore};
 use walx::{
-    CacheOption, ChannelName, Config, Error, ErrorKind, Message, OpenOption, Opener, Position,
-    RepairMode, ScanOption, Term, Wal,
+    CacheOption, ChannelName, Config, Error, ErrorKind, IdempotencyOption, Message, OpenOption,
+    Opener, Position, RepairMode, ScanOption, Term, TransactionOption, Wal,
 };
 
 fn read(path: &str) -> String {
@@ -117,8 +117,11 @@ fn every_kind_of_error_has_its_row_and_its_section_in_the_book() {
 #[test]
 fn options_stand_in_the_book_with_their_defaults() {
     let page = rows(&read("wal/docs/options.md"));
-    let source = read("wal/core/src/option.rs");
+    let source = read("wal/core/src/open_option.rs");
+    let scan_source = read("wal/core/src/scan_option.rs");
+    let transaction_source = read("wal/core/src/transaction.rs");
     let open = OpenOption::try_from("orders").unwrap();
+    let transaction = TransactionOption::default();
     let scan = ScanOption::earliest();
     let (memory, memory_source) = (
         MemoryConfig::default(),
@@ -128,6 +131,8 @@ fn options_stand_in_the_book_with_their_defaults() {
         ("term", none(&open.term)),
         ("take_over", open.take_over.to_string()),
         ("max_in_flight_bytes", mebibytes(open.max_in_flight_bytes)),
+        ("limits", "of the process".to_owned()),
+        ("flow", none(&open.flow)),
         ("cache", "see below".to_owned()),
         ("max_clock_ahead", seconds(open.max_clock_ahead)),
         ("close_timeout", seconds(open.close_timeout)),
@@ -136,27 +141,47 @@ fn options_stand_in_the_book_with_their_defaults() {
         ("append_timeout", none(&open.append_timeout)),
         ("recovery_timeout", seconds(open.recovery_timeout)),
         ("slow_append", seconds(open.slow_append.unwrap())),
+        ("idempotency", none(&open.idempotency)),
+        ("max_chunked_bytes", none(&open.max_chunked_bytes)),
+        (
+            "transaction_buffer_bytes",
+            none(&open.transaction_buffer_bytes),
+        ),
+        ("spill", none(&open.spill)),
         ("interceptors", none(&open.interceptors.first())),
         (
             "capacity_bytes",
             mebibytes(CacheOption::default().capacity_bytes),
         ),
         ("keep", seconds(CacheOption::default().keep)),
+        ("bytes", mebibytes(IdempotencyOption::default().bytes)),
+        ("keep", seconds(IdempotencyOption::default().keep)),
+        ("virtual_channel", none(&transaction.virtual_channel)),
+        ("keepalive", seconds(transaction.keepalive)),
         ("until", none(&scan.until)),
         ("on_lost", format!("{:?}", scan.on_lost)),
-        ("virtual_channel", none(&scan.virtual_channel)),
+        ("virtual_channels", empty(&scan.virtual_channels)),
+        ("transactions", format!("{:?}", scan.transactions)),
+        ("ticks", scan.ticks.to_string()),
+        (
+            "transaction_buffer_bytes",
+            mebibytes(scan.transaction_buffer_bytes),
+        ),
+        ("spill", none(&scan.spill)),
         ("read_ahead_bytes", mebibytes(scan.read_ahead_bytes)),
         ("name", none(&memory.name)),
         ("max_record", memory.max_record.to_string()),
     ];
     for (option, default) in &defaults {
-        let row = page.iter().find(|(it, _)| it == option).expect(option);
-        assert_eq!(row.1[0], *default, "{option}");
+        let stands = |(it, cells): &(String, Vec<String>)| it == option && cells[0] == *default;
+        assert!(page.iter().any(stands), "{option} = {default}");
     }
     let structs = [
         (&source, "pub struct OpenOption {"),
         (&source, "pub struct CacheOption {"),
-        (&source, "pub struct ScanOption {"),
+        (&source, "pub struct IdempotencyOption {"),
+        (&transaction_source, "pub struct TransactionOption {"),
+        (&scan_source, "pub struct ScanOption {"),
         (&memory_source, "pub struct MemoryConfig {"),
     ];
     let fields = structs
@@ -174,6 +199,11 @@ fn options_stand_in_the_book_with_their_defaults() {
 
 fn none<T>(option: &Option<T>) -> String {
     assert!(option.is_none());
+    "none".to_owned()
+}
+
+fn empty<T>(list: &[T]) -> String {
+    assert!(list.is_empty());
     "none".to_owned()
 }
 

@@ -7,7 +7,12 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
 pub mod counting;
+pub mod hand;
+pub mod limited;
 pub mod listen;
+pub mod model;
+pub mod pair;
+pub mod raw;
 
 use std::sync::Arc;
 use std::time::Duration;

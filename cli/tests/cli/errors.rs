@@ -72,7 +72,7 @@ fn a_wrong_argument_is_a_matter_of_usage() {
     for (arguments, text) in [
         (
             &["tail", "memory:", "orders", "--from", "end"][..],
-            "use earliest, latest, lsn:N, id:ID, tick:N, time:",
+            "use earliest, latest, lsn:N, id:ID, after:ID, tick:N, time:",
         ),
         (
             &["tail", "memory:", "orders", "--from", "lsn:x"],

@@ -22,4 +22,5 @@ mod owners;
 mod program;
 mod round_trip;
 mod tail;
+mod transactions;
 mod truncate;

@@ -84,7 +84,7 @@ fn a_table_is_for_people() {
         .lines()
         .map(|line| line.split_whitespace().collect())
         .collect();
-    assert_eq!(lines[0], ["LSN", "TIME", "BYTES", "PAYLOAD"]);
+    assert_eq!(lines[0], ["LSN", "TIME", "BYTES", "TXN", "PAYLOAD"]);
     assert_eq!((lines[1][0], lines[1][2], lines[1][3]), ("8", "1", "8"));
     assert_eq!(lines.len(), 3);
 }

@@ -67,7 +67,8 @@ fn every_case_has_a_name_of_its_own_and_a_promise() {
 #[test]
 fn there_is_a_group_for_each_thing_that_a_log_promises() {
     const GROUPS: &str = "open owner append order batch ids scan positions tail gaps truncate fence reopen limits \
-                          cancel concurrency close read_only fault";
+                          cancel concurrency close read_only fault transactions virtual_channels exactly_once \
+                          chunks conditional upper";
     let names: Vec<_> = cases().iter().map(|case| case.name()).collect();
     for group in GROUPS.split_whitespace() {
         let mut groups = names.iter().map(|name| name.split("::").nth(1));

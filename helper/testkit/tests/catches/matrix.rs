@@ -38,7 +38,15 @@ fn found() -> Vec<(Planted, Vec<String>)> {
         .filter(|(it, case)| {
             let aimed_at = |defect| ALL.iter().any(|it| it.0 == defect && it.2.contains(&LONG));
             let aimed = matches!(planted[*it], Planted::Backend(defect) if aimed_at(defect));
-            cases[*case].name() != LONG || aimed
+            let name = cases[*case].name();
+            // What many owners do finds nearly everything, in seconds each: these are enough to show it.
+            let upper = matches!(
+                planted[*it],
+                Planted::Adaptor(
+                    Bug::ForgetsWhatLiesBefore | Bug::WritesAgainBlindly | Bug::ForgetsKeys
+                )
+            );
+            (name != LONG || aimed) && (upper || !name.starts_with("wal::upper::"))
         })
         .collect();
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));

@@ -11,7 +11,7 @@ use walx_utility::metric;
 use walx_utility::sync::lock;
 
 /// What no wal may have on its way: the largest limit of a run, and one append more that is larger than its own limit.
-const MOST_IN_FLIGHT: f64 = ((1 << 20) + (8 << 10)) as f64;
+const MOST_IN_FLIGHT: f64 = ((1 << 20) + (40 << 10)) as f64;
 
 /// Keeps the value of each gauge, and what was beyond its bound.
 #[derive(Clone, Default)]
@@ -97,7 +97,13 @@ impl Recorder for Gauges {
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::from_arc(Arc::new(One(key.to_string(), Arc::clone(&self.0))))
+        // They tell of the process, in which other simulations run.
+        if [metric::LIMIT_BYTES, metric::LIMIT_USED_BYTES].contains(&key.name()) {
+            return Gauge::noop();
+        }
+        let labels: Vec<_> = key.labels().map(|it| (it.key(), it.value())).collect();
+        let name = format!("{} {labels:?}", key.name());
+        Gauge::from_arc(Arc::new(One(name, Arc::clone(&self.0))))
     }
 
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {

@@ -13,10 +13,10 @@
 //! |---|---|
 //! | `run`, `seeds` | one run, from its seed to its verdict; many, on all processors |
 //! | `world`, `chance`, `trace` | what its tasks share, what they draw, what they say |
-//! | `process`, `owner`, `appends`, `reader` | the workload |
+//! | `process`, `owner`, `appends`, `transactions`, `reader` | the workload |
 //! | `faults`, `network` | what breaks: the store's own switches, and what lies between it and the adaptor |
 //! | `gauges` | bounds of memory, and what is left behind |
-//! | `coverage` | what the first seeds must come to |
+//! | `coverage`, `shown` | what the first seeds must come to |
 //! | `planted` | wrong behaviours of the adaptor, and what finds them |
 //!
 //! Besides the history checker, a run demands that every call ends in bounded simulated time, closes within their
@@ -40,7 +40,9 @@ mod process;
 mod reader;
 mod run;
 mod seeds;
+mod shown;
 mod trace;
+mod transactions;
 mod world;
 
 use crate::run::{Run, run};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use walx_core::{
     AppendContext, CacheOption, Error, ErrorKind, Interceptor, Message, OpenOption, Opener, Result,
-    Term, Wal,
+    Term, VirtualChannel, Wal,
 };
 use walx_utility::clock;
 use walx_utility::sync::lock;
@@ -13,7 +13,8 @@ use walx_utility::sync::lock;
 use crate::appends::call_some;
 use crate::chance::{any, millis, percent, pick, up_to};
 use crate::reader::scan;
-use crate::world::{PATIENCE, World};
+use crate::transactions::ask_newest;
+use crate::world::{MAX_RECORD, PATIENCE, World};
 
 /// One life of an owner, from open to end.
 pub(crate) async fn own(world: Arc<World>, opener: Arc<dyn Opener>, at: usize) {
@@ -87,6 +88,8 @@ fn option(world: &World, at: usize) -> OpenOption {
         .with_close_timeout(Duration::from_millis(pick(&[50, 500, 3_000])))
         .with_recovery_timeout(Duration::from_millis(pick(&[0, 200, 30_000, 30_000])))
         .with_append_timeout(pick(&[None, None, Some(1), Some(5)]).map(Duration::from_secs))
+        .with_idempotency(channel.keys.filter(|_| percent(channel.remembers)))
+        .with_max_chunked_bytes(pick(&[None, Some(6 * MAX_RECORD)]))
         .with_tick_source(match up_to(19) {
             0..=11 => world.ticks(0, false),
             12..=18 => world.ticks(20_000, percent(50)),
@@ -140,6 +143,9 @@ async fn ask(world: &Arc<World>, wal: &dyn Wal, at: usize) {
         _ => {}
     }
     let _ = world.soon("bounds", wal.bounds()).await;
+    if let Ok(stream) = VirtualChannel::new(pick(&["a", "b", "c"])) {
+        ask_newest(world, wal.newest_tick(&stream)).await;
+    }
 }
 
 async fn truncate(world: &Arc<World>, wal: &dyn Wal, at: usize) {

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use walx_core::{
-    Bytes, End, Entry, LostPolicy, Lsn, OpenOption, Opener, Position, Result, RoWal, ScanMode,
-    ScanOption, Scanner, Tick, VirtualChannel,
+    Bytes, Delivery, End, Entry, LostPolicy, Lsn, OpenOption, Opener, Position, Result, RoWal,
+    ScanMode, ScanOption, Scanner, Tick, VirtualChannel,
 };
 use walx_utility::clock;
 use walx_utility::sync::lock;
 
 use crate::chance::{any, millis, percent, pick, up_to};
 use crate::owner::cache;
+use crate::transactions::ask_newest;
 use crate::world::{Channel, PATIENCE, World};
 
 /// The payload behind which nothing comes any more.
@@ -32,6 +33,11 @@ pub(crate) async fn read(world: Arc<World>, opener: Arc<dyn Opener>, at: usize) 
             false => scanning.await,
         }
         clock::sleep(millis(100)).await;
+    }
+    if percent(30)
+        && let Ok(stream) = VirtualChannel::new(pick(&["a", "b"]))
+    {
+        ask_newest(&world, wal.newest_tick(&stream)).await;
     }
     if percent(60) {
         let asked = clock::now();
@@ -112,9 +118,7 @@ pub(crate) async fn watch(world: Arc<World>, at: usize) {
     let mut option = ScanOption::new(from)
         .on_lost(LostPolicy::Gap)
         .with_read_ahead_bytes(pick(&[1, 1_000, 4 << 20]));
-    if percent(20) {
-        option.virtual_channel = VirtualChannel::new("a").ok();
-    }
+    part(&mut option);
     let mut scanner = loop {
         if world.is_over() {
             // The last message may be there.
@@ -217,8 +221,20 @@ fn option(world: &World, at: usize) -> ScanOption {
         (5, Some(it)) => Some(End::Tick(it.tick)),
         _ => None,
     };
-    if percent(20) {
-        option.virtual_channel = VirtualChannel::new("a").ok();
+    part(&mut option);
+    // At times a transaction, or a message of several records, is more than it may keep.
+    option.with_transaction_buffer_bytes(pick(&[64 << 20, 64 << 20, 64 << 20, 700]))
+}
+
+/// Of which streams, and what of them.
+fn part(option: &mut ScanOption) {
+    for name in ["a", "b"] {
+        if percent(15) {
+            option.virtual_channels.extend(VirtualChannel::new(name));
+        }
     }
-    option
+    if percent(25) {
+        option.transactions = Delivery::Raw;
+    }
+    option.ticks = percent(30);
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
-use walx_core::{ChannelName, End, Message, OpenOption, Opener, Progress, ScanOption, Wal};
+use walx_core::{
+    ChannelName, Delivery, End, Entry, MarkerKind, Message, OpenOption, Opener, Progress, Result,
+    ScanOption, Seq, TransactionId, VirtualChannel, Wal,
+};
 use walx_testkit::history::{Checks, History, check};
 use walx_utility::{clock, random};
 
@@ -16,6 +19,7 @@ use crate::gauges::Gauges;
 use crate::process::live;
 use crate::reader::{LAST, watch};
 use crate::trace::hash;
+use crate::transactions::ask_newest;
 use crate::world::World;
 
 /// What came of a seed.
@@ -181,20 +185,54 @@ async fn close_down(world: &Arc<World>, opener: &dyn Opener, at: usize) {
         world.trace.wrong(format_args!("the last append: {error}"));
     }
     give_room_back(world, wal.as_ref()).await;
-    let option = ScanOption::earliest().until(End::Tail);
-    let scanned = async {
-        let mut scanner = wal.scan(option).await?;
-        while !scanner.next_batch(64).await?.is_empty() {}
-        Ok::<_, walx_core::Error>(())
-    };
-    if let Some(Err(error)) = world.soon("the last scan", scanned).await {
-        world.trace.wrong(format_args!("the last scan: {error}"));
+    if let Ok(stream) = VirtualChannel::new("a") {
+        ask_newest(world, wal.newest_tick(&stream)).await;
+    }
+    let all = ScanOption::earliest().until(End::Tail);
+    for option in [
+        all.clone().with_ticks(true),
+        all.with_transactions(Delivery::Raw).with_ticks(true),
+    ] {
+        match world
+            .soon("the last scan", left_open(wal.as_ref(), option))
+            .await
+        {
+            Some(Err(error)) => world.trace.wrong(format_args!("the last scan: {error}")),
+            // An owner begins with what the one before left open.
+            Some(Ok(open)) if !open.is_empty() => world
+                .trace
+                .wrong(format_args!("{open:?} are still open at the end")),
+            _ => {}
+        }
     }
     if let Some(Err(error)) = world.soon("the last owner's close", wal.close()).await {
         world
             .trace
             .wrong(format_args!("the last owner's close: {error}"));
     }
+}
+
+/// The transactions that are open at the end of a scan: as its last entry says, and as their marks do.
+async fn left_open(wal: &dyn Wal, option: ScanOption) -> Result<BTreeSet<Seq>> {
+    let mut scanner = wal.scan(option).await?;
+    let (mut open, mut oldest) = (BTreeSet::new(), None);
+    loop {
+        let batch = scanner.next_batch(64).await?;
+        let Some(last) = batch.last() else { break };
+        oldest = last.token().and_then(|token| token.oldest_open());
+        for entry in &batch {
+            if let Entry::Marker(mark) = entry
+                && let Some(TransactionId(id)) = mark.transaction
+            {
+                match mark.kind {
+                    MarkerKind::Begin => open.insert(id),
+                    _ => open.remove(&id),
+                };
+            }
+        }
+    }
+    open.extend(oldest);
+    Ok(open)
 }
 
 /// So many bytes may the last owner have on their way.

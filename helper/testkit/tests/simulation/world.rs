@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use walx_adaptor::adapt_opener;
 use walx_core::{
-    ChannelName, Config, Entry, Lsn, Opener, Owner, Place, Result, ResumeToken, Tick, TickSource,
+    ChannelName, Config, Entry, IdempotencyOption, Lsn, Opener, Owner, Place, Result, ResumeToken,
+    Tick, TickSource,
 };
 use walx_impls::OpenerBuilderImpls;
 use walx_memory::{MemoryStore, NAME};
@@ -17,7 +18,7 @@ use walx_utility::clock::{self, Instant};
 use walx_utility::spawn::{self, Task};
 use walx_utility::sync::lock;
 
-use crate::chance::{percent, up_to};
+use crate::chance::{percent, pick, up_to};
 use crate::network::Network;
 use crate::trace::Trace;
 
@@ -44,6 +45,12 @@ pub(crate) struct World {
 /// A channel, and what anybody has learned of it.
 pub(crate) struct Channel {
     pub(crate) name: ChannelName,
+    /// How many messages in a hundred have a key.
+    pub(crate) keyed: u64,
+    /// How long its owners remember keys.
+    pub(crate) keys: Option<IdempotencyOption>,
+    /// How many of its owners in a hundred do so.
+    pub(crate) remembers: u64,
     pub(crate) known: Mutex<Known>,
 }
 
@@ -59,8 +66,17 @@ pub(crate) struct Known {
 
 impl World {
     pub(crate) fn new(channels: Vec<ChannelName>) -> Arc<Self> {
+        let hour = Duration::from_secs(3_600);
+        let windows = [
+            Some(IdempotencyOption::new(64 << 20, hour)),
+            Some(IdempotencyOption::new(4_000, Duration::from_secs(2))),
+            None,
+        ];
         let channels = channels.into_iter().map(|name| Channel {
             name,
+            keyed: pick(&[10, 70]),
+            keys: pick(&[windows[0], windows[0], windows[1], windows[2]]),
+            remembers: pick(&[100, 100, 80]),
             known: Mutex::default(),
         });
         Arc::new(Self {
@@ -164,8 +180,8 @@ impl TickSource for Ticks {
 impl Channel {
     pub(crate) fn met(&self, entries: &[Entry]) {
         let mut known = lock(&self.known);
-        for placed in entries.iter().filter_map(Entry::message) {
-            known.place(placed.place);
+        for place in entries.iter().filter_map(Entry::place) {
+            known.place(place);
         }
     }
 
@@ -173,6 +189,10 @@ impl Channel {
         let mut known = lock(&self.known);
         for place in places {
             known.place(*place);
+            // With keys it may be another owner who hears of it.
+            if self.keys.is_some() {
+                continue;
+            }
             let told = known.told.entry(place.owner).or_insert(place.lsn);
             *told = place.lsn.max(*told);
         }
@@ -180,7 +200,7 @@ impl Channel {
 }
 
 impl Known {
-    fn place(&mut self, place: Place) {
+    pub(crate) fn place(&mut self, place: Place) {
         remember(&mut self.places, place);
         self.term = self.term.max(place.owner.term.get());
     }

@@ -1,4 +1,5 @@
 mod model;
+mod parts;
 mod planted;
 mod plants;
 mod recorder;

@@ -83,7 +83,7 @@ fn a_report_names_the_promise_and_the_events() {
         "lost: message 0.30.0 is acknowledged at lsn 0, and scan 0.90 passes it without a word\n  \
          the promise: an acknowledged message is delivered by every later scan from at or before it, until it is \
          truncated (invariant 3)\n  \
-         0.10 open-called channel=log access=write\n  \
+         0.10 open-called channel=log access=write keys=16777216/600000\n  \
          0.30 append-called handle=0.10 message=7\n  \
          0.50 append-answered call=0.30 place=file:000000000000000a/0/262144000/1.0\n  \
          0.90 scan-called handle=0.10 from=earliest until=tail\n  \

@@ -40,7 +40,7 @@ async fn read(wal: &dyn RoWal, option: ScanOption) -> Result<Vec<Message>> {
 
 fn message(number: u64) -> Message {
     Message::new(format!("message {number}"))
-        .with_property("walx.history", "the user's own")
+        .with_property("test.history", "the user's own")
         .with_idempotency_key("key")
         .with_virtual_channel(
             VirtualChannel::new(if number.is_multiple_of(2) {

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use walx_core::{
-    BackendName, ChannelName, ErrorKind, GapReason, Lsn, MessageId, Owner, Place, Term, Tick,
-    VirtualChannel,
+    BackendName, ChannelName, ErrorKind, Expected, GapReason, IdempotencyOption, Lsn, MarkerKind,
+    MessageId, Owner, Place, Seq, Term, Tick, TransactionId, VirtualChannel,
 };
 
 use crate::history::{
-    Appended, Event, EventId, Failed, History, Key, ScanEnd, Sent, Start, Stop, What,
+    Appended, Ending, Event, EventId, Failed, History, Key, ScanEnd, Sent, Start, Stop, What,
 };
+
+pub(super) use super::parts::{keyed, sent};
 
 /// Writes a history down, one event after the other.
 #[derive(Default)]
@@ -37,6 +39,13 @@ pub(super) fn place(lsn: u64, owner: Owner) -> Place {
     )
 }
 
+/// Where a mark before the message of an lsn lies.
+pub(super) fn mark(lsn: u64) -> Place {
+    let it = place(lsn, owner(1));
+    let id = MessageId::from_u64(BackendName::constant("file"), 10 * lsn + 5);
+    Place::new(id, it.lsn, Tick::new(it.tick.get() - 1), it.owner)
+}
+
 impl Script {
     /// What follows is seen by this process.
     pub(super) fn process(&mut self, process: u32) {
@@ -61,7 +70,12 @@ impl Script {
 
     pub(super) fn open_called(&mut self, write: bool) -> EventId {
         let channel = ChannelName::new("log").unwrap();
-        self.put(What::OpenCalled { channel, write })
+        let keys = write.then(IdempotencyOption::default);
+        self.put(What::OpenCalled {
+            channel,
+            write,
+            keys,
+        })
     }
 
     pub(super) fn open(&mut self, term: u64) -> EventId {
@@ -84,30 +98,53 @@ impl Script {
         transaction: Option<EventId>,
         virtual_channels: &[Option<&str>],
     ) -> EventId {
-        let messages = virtual_channels.iter().map(|name| Sent {
-            digest: 7,
-            virtual_channel: name.map(|name| VirtualChannel::new(name).unwrap()),
-        });
-        let messages = messages.collect();
+        let messages = virtual_channels.iter().map(|name| sent(*name));
+        self.call_with(handle, transaction, messages.collect())
+    }
+
+    pub(super) fn call_with(
+        &mut self,
+        handle: EventId,
+        transaction: Option<EventId>,
+        messages: Vec<Sent>,
+    ) -> EventId {
         self.put(What::AppendCalled {
             handle,
             transaction,
             reserved: false,
+            expected: Expected::new(),
             messages,
         })
     }
 
+    /// An append that expects something.
+    pub(super) fn call_if(&mut self, handle: EventId, expected: Expected) -> EventId {
+        let call = self.put(What::AppendCalled {
+            handle,
+            transaction: None,
+            reserved: false,
+            expected,
+            messages: vec![sent(None)],
+        });
+        self.put(What::AppendTaken { call });
+        call
+    }
+
+    /// An append of a message with a key, which has its place.
+    pub(super) fn call_keyed(&mut self, handle: EventId, key: u64) -> EventId {
+        let call = self.call_with(handle, None, vec![keyed(key)]);
+        self.put(What::AppendTaken { call });
+        call
+    }
+
     /// An append through a permit, which has its place.
     pub(super) fn call_reserved(&mut self, handle: EventId) -> EventId {
-        let sent = Sent {
-            digest: 7,
-            virtual_channel: None,
-        };
         let call = self.put(What::AppendCalled {
             handle,
             transaction: None,
             reserved: true,
-            messages: vec![sent],
+            expected: Expected::new(),
+            messages: vec![sent(None)],
         });
         self.put(What::AppendTaken { call });
         call
@@ -154,12 +191,14 @@ impl Script {
         until: Stop,
         virtual_channel: Option<&str>,
     ) -> EventId {
-        let virtual_channel = virtual_channel.map(|name| VirtualChannel::new(name).unwrap());
+        let virtual_channels = virtual_channel.map(|name| VirtualChannel::new(name).unwrap());
         let call = self.put(What::ScanCalled {
             handle,
             from,
             until,
-            virtual_channel,
+            virtual_channels: virtual_channels.into_iter().collect(),
+            raw: false,
+            ticks: false,
         });
         let answer = Ok(());
         self.put(What::ScanAnswered { call, answer });
@@ -174,6 +213,7 @@ impl Script {
             key,
             place,
             digest,
+            transaction: None,
         });
     }
 
@@ -215,8 +255,80 @@ impl Script {
         self.put(What::TruncateAnswered { call, answer });
     }
 
+    /// A scan of messages as they were appended, with marks and points in time.
+    pub(super) fn scan_raw(&mut self, handle: EventId) -> EventId {
+        self.scan_with(handle, true)
+    }
+
+    /// A scan of all, with points in time.
+    pub(super) fn scan_ticks(&mut self, handle: EventId) -> EventId {
+        self.scan_with(handle, false)
+    }
+
+    fn scan_with(&mut self, handle: EventId, raw: bool) -> EventId {
+        let call = self.put(What::ScanCalled {
+            handle,
+            from: Start::Earliest,
+            until: Stop::Tail,
+            virtual_channels: Vec::new(),
+            raw,
+            ticks: true,
+        });
+        let answer = Ok(());
+        self.put(What::ScanAnswered { call, answer });
+        call
+    }
+
+    /// A message of a transaction with this number.
+    pub(super) fn deliver_in(&mut self, scan: EventId, call: EventId, lsn: u64, transaction: u64) {
+        self.put(What::Delivered {
+            scan,
+            key: Some(Key { call, index: 0 }),
+            place: place(lsn, owner(1)),
+            digest: 7,
+            transaction: Some(TransactionId(Seq::new(transaction))),
+        });
+    }
+
+    /// A transaction with this number, whose commit lies here, and its messages.
+    pub(super) fn deliver_whole(
+        &mut self,
+        scan: EventId,
+        (transaction, place): (u64, Place),
+        bodies: &[(EventId, u64)],
+    ) {
+        self.put(What::Committed {
+            scan,
+            place,
+            transaction: TransactionId(Seq::new(transaction)),
+            count: bodies.len() as u64,
+        });
+        for (call, lsn) in bodies {
+            self.deliver_in(scan, *call, *lsn, transaction);
+        }
+    }
+
+    /// A mark; of a point in time without a number.
+    pub(super) fn mark(
+        &mut self,
+        scan: EventId,
+        kind: MarkerKind,
+        place: Place,
+        transaction: Option<u64>,
+    ) {
+        self.put(What::Marked {
+            scan,
+            place,
+            kind,
+            transaction: transaction.map(|id| TransactionId(Seq::new(id))),
+        });
+    }
+
     pub(super) fn begin(&mut self, handle: EventId) -> EventId {
-        let call = self.put(What::BeginCalled { handle });
+        let call = self.put(What::BeginCalled {
+            handle,
+            virtual_channel: None,
+        });
         let answer = Ok(());
         self.put(What::BeginAnswered { call, answer });
         call
@@ -229,12 +341,54 @@ impl Script {
         call
     }
 
+    /// The end is called, and answered without its place.
     pub(super) fn end_transaction(&mut self, transaction: EventId, commit: bool) {
-        let call = self.put(What::EndCalled {
-            transaction,
-            commit,
-        });
-        let answer = Ok(());
+        self.end_called(transaction, commit);
+    }
+
+    fn end_called(&mut self, transaction: EventId, commit: bool) -> EventId {
+        let how = match commit {
+            true => Ending::Commit,
+            false => Ending::Rollback,
+        };
+        let call = self.put(What::EndCalled { transaction, how });
+        self.put(What::EndTaken { call });
+        call
+    }
+
+    /// The end is called, and its mark lies here.
+    pub(super) fn end_at(&mut self, transaction: EventId, commit: bool, place: Place) -> EventId {
+        let call = self.end_called(transaction, commit);
+        let answer = Appended::Acknowledged(vec![place]);
         self.put(What::EndAnswered { call, answer });
+        call
+    }
+
+    pub(super) fn end_refused(&mut self, transaction: EventId, kind: ErrorKind) {
+        let call = self.end_called(transaction, true);
+        let unknown = false;
+        let answer = Appended::Failed(Failed { kind, unknown });
+        self.put(What::EndAnswered { call, answer });
+    }
+
+    /// A point in time that lies here.
+    pub(super) fn tick(&mut self, handle: EventId, place: Place) {
+        let call = self.put(What::TickCalled {
+            handle,
+            virtual_channel: None,
+        });
+        self.put(What::TickTaken { call });
+        let answer = Appended::Acknowledged(vec![place]);
+        self.put(What::TickAnswered { call, answer });
+    }
+
+    /// What is told to be the newest tick of a stream.
+    pub(super) fn newest(&mut self, handle: EventId, tick: Option<Tick>) {
+        let call = self.put(What::NewestCalled {
+            handle,
+            virtual_channel: VirtualChannel::new("a").unwrap(),
+        });
+        let answer = Ok(tick);
+        self.put(What::NewestAnswered { call, answer });
     }
 }

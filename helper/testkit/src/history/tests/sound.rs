@@ -26,13 +26,7 @@ fn inner(events: &[Event]) -> Vec<usize> {
     let whole = |wanted: EventId| {
         let called = events.iter().find(|event| event.id == wanted);
         called.is_some_and(|it| {
-            matches!(
-                it.what,
-                What::ScanCalled {
-                    virtual_channel: None,
-                    ..
-                }
-            )
+            matches!(&it.what, What::ScanCalled { virtual_channels, .. } if virtual_channels.is_empty())
         })
     };
     (0..events.len())

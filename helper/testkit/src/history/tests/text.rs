@@ -1,11 +1,14 @@
 //! The text of a history, and what several processes make of one.
 
-use walx_core::{ErrorKind, GapReason, Lsn, MessageId, Tick, VirtualChannel};
+use walx_core::{
+    ErrorKind, Expected, GapReason, Lsn, MarkerKind, MessageId, Term, Tick, VirtualChannel,
+};
 
 use super::plants::plants;
-use super::script::{Script, id};
+use super::script::{Script, id, mark};
 use crate::history::{
-    Check, Checks, Event, EventId, Failed, History, ScanEnd, Start, Stop, What, check,
+    Appended, Check, Checks, Ending, Event, EventId, Failed, History, ScanEnd, Sent, Start, Stop,
+    What, check,
 };
 
 fn parses_back(history: &History) {
@@ -70,6 +73,46 @@ fn every_kind_of_event_parses_back() {
         }
     }
     s.call_reserved(w);
+    s.call_with(
+        w,
+        None,
+        vec![Sent {
+            digest: 7,
+            virtual_channel: Some(VirtualChannel::new("a").unwrap()),
+            key: Some(u64::MAX),
+            bytes: 300,
+            exclusive: true,
+        }],
+    );
+    s.call_if(
+        w,
+        Expected::new()
+            .with_lsn(Lsn::new(3))
+            .with_term(Term::new(4)),
+    );
+    for how in [Ending::Commit, Ending::Rollback, Ending::Drop] {
+        let transaction = s.begin(w);
+        let call = s.put(What::EndCalled { transaction, how });
+        for answer in [Appended::Dropped, Appended::Acknowledged(vec![mark(3)])] {
+            s.put(What::EndAnswered { call, answer });
+        }
+    }
+    s.tick(w, mark(2));
+    for tick in [None, Some(Tick::new(5))] {
+        s.newest(w, tick);
+    }
+    let scan = s.scan_raw(w);
+    let body = s.call(w);
+    s.deliver_whole(scan, (5, mark(1)), &[(body, 0)]);
+    for kind in [
+        MarkerKind::Begin,
+        MarkerKind::Commit { count: 3 },
+        MarkerKind::Rollback { expired: false },
+        MarkerKind::Rollback { expired: true },
+    ] {
+        s.mark(scan, kind, mark(2), Some(4));
+    }
+    s.mark(scan, MarkerKind::Tick, mark(2), None);
     s.truncate_through(Some(w), id(1));
     s.put(What::After { point: w });
     s.put(What::PowerLost);

@@ -5,6 +5,8 @@ use crate::history::Check;
 
 mod holes;
 mod kept;
+mod keys;
+mod marks;
 mod places;
 mod whole;
 
@@ -13,7 +15,13 @@ pub(super) type Plant = (&'static str, Check, fn(&mut Script, bool));
 
 /// All of them.
 pub(super) fn plants() -> impl Iterator<Item = &'static Plant> {
-    [kept::PLANTS, places::PLANTS, holes::PLANTS, whole::PLANTS]
-        .into_iter()
-        .flatten()
+    let all = [
+        kept::PLANTS,
+        places::PLANTS,
+        holes::PLANTS,
+        whole::PLANTS,
+        marks::PLANTS,
+        keys::PLANTS,
+    ];
+    all.into_iter().flatten()
 }

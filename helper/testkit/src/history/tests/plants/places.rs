@@ -125,6 +125,7 @@ pub(super) const PLANTS: &[Plant] = &[
                 key: Some(Key { call, index: 0 }),
                 place: place(0, owner(1)),
                 digest: if broken { 8 } else { 7 },
+                transaction: None,
             });
         },
     ),

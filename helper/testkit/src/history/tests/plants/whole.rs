@@ -3,7 +3,7 @@
 use walx_core::Lsn;
 
 use super::Plant;
-use crate::history::tests::script::{Script, id, owner, place};
+use crate::history::tests::script::{Script, id, mark, owner, place};
 use crate::history::{Check, EventId, Start, Stop};
 
 pub(super) const PLANTS: &[Plant] = &[
@@ -32,7 +32,11 @@ pub(super) const PLANTS: &[Plant] = &[
         "a committed transaction is not delivered",
         Check::Transaction,
         |s, broken| {
-            transaction(s, broken, &[]);
+            let w = s.open(1);
+            let t = s.begin(w);
+            s.body(w, t, 0);
+            s.end_at(t, broken, mark(1));
+            s.read(w, []);
         },
     ),
     (
