@@ -6,9 +6,12 @@
 //! | Path | Read in this order |
 //! |---|---|
 //! | open | `opener`, `open`, `look`, `settle`, `barrier` |
-//! | append | `wal`, `append`, `append/admit`, `append/order`, `append/commit`, `append/slot` |
-//! | recovery | `append/recover`, `append/reopen`, `current` |
-//! | scan | `scanner/start`, `scanner/confirmed`, `scanner/read`, `scanner/check`, `scanner/deliver`; `cache`; `feed`, `fetch` for readers |
+//! | append | `wal`, `append`, `append/admit`, `append/queue`, `append/place`, `append/order`, `append/commit`, `append/slot` |
+//! | transactions | `append/transact`, `append/transactions`; `found`, `checkpoint` at an open; `scanner/assembly`, `scanner/readback` |
+//! | keys | `append/window`, `append/known`, `append/joined`, `append/gather` |
+//! | recovery | `append/recover`, `append/reopen`, `append/again`, `current` |
+//! | scan | `scanner/start`, `scanner/confirmed`, `scanner/read`, `scanner/check`, `scanner/assembly`, `scanner/deliver`; `cache`; `feed`, `fetch` for readers; `search` where the backend has no index |
+//! | what is looked for in a log | `look`, `backwards`, `find`, `newest`, `truncation` |
 //! | mirror | `layer/mirror`, `layer/mirror/wal`, `layer/mirror/pump`, `layer/mirror/copy` |
 //! | the channels of a node | `manager`, `manager/slot` |
 //! | close | `handle`, `wal`, `close`, `opener` |
