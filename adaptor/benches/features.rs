@@ -11,7 +11,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -102,15 +101,16 @@ async fn delivery_beside_transactions(entries: usize) {
     let wal = open().await;
     let (mine, other) = (stream("mine"), stream("other"));
     let base = clock::now();
-    let delivered = Arc::new(AtomicU64::new(0));
-    let told = Arc::clone(&delivered);
+    // Nobody spins: a spinning thread would take a core from the reader.
+    let (told, mut delivered) = tokio::sync::mpsc::channel(1);
     let option = ScanOption::latest().with_virtual_channel(mine.clone());
     let mut scanner = wal.scan(option).await.expect("a scanner");
     let reader = spawn::task(async move {
         for _ in 0..entries {
             let batch = scanner.next_batch(1).await.expect("an entry");
             assert!(!matches!(batch[0], Entry::Gap(_)));
-            told.store(base.elapsed().as_nanos() as u64, Ordering::Release);
+            let at = base.elapsed().as_nanos() as u64;
+            told.send(at).await.expect("the appender");
         }
     });
     let of =
@@ -119,7 +119,6 @@ async fn delivery_beside_transactions(entries: usize) {
     let message = || Message::new(Bytes::from_static(PAYLOAD));
     let mut late = Vec::new();
     for i in 0..entries {
-        let before = delivered.load(Ordering::Acquire);
         drop(wal.append(message().with_virtual_channel(other.clone())));
         let end = if i % 2 == 0 {
             let transaction = wal.begin(of(&mine)).expect("a transaction");
@@ -132,12 +131,8 @@ async fn delivery_beside_transactions(entries: usize) {
         };
         end.await.expect("an append");
         let acknowledged = base.elapsed().as_nanos() as u64;
-        while delivered.load(Ordering::Acquire) == before {
-            tokio::task::yield_now().await;
-        }
-        let after = delivered
-            .load(Ordering::Acquire)
-            .saturating_sub(acknowledged);
+        let at: u64 = delivered.recv().await.expect("the reader");
+        let after = at.saturating_sub(acknowledged);
         late.push(after as f64 / 1e3);
     }
     reader.await.expect("the reader");
