@@ -97,6 +97,10 @@ async fn look_back(
     let mut last = None;
     for_each_until(wal, Start::Last(depth), newest, |it, _| {
         first = first.or(Some(it.id));
+        // All up to the newest one that was known may be truncated meanwhile: then this one came behind it.
+        if look.newest.is_none_or(|newest| it.id > newest) {
+            look.newest = Some(it.id);
+        }
         look.bytes += it.record.bytes();
         look.tick = look.tick.max(Some(it.record.header.tick));
         // A record of an owner that was overtaken counts for nothing; scans tell it as damage.

@@ -26,9 +26,9 @@ pub(super) fn echoes(index: &mut Index<'_>) {
     let mut found = Vec::new();
     for group in groups(index).into_values().filter(|it| it.len() > 1) {
         for row in &group {
-            let doubtful = group
-                .iter()
-                .any(|other| other != row && is_unknown(index, *other, *row));
+            let mut others = group.iter().filter(|other| *other != row);
+            let doubtful = others
+                .any(|other| is_unknown(index, *other, *row) || may_go_before(index, *other, *row));
             found.push((*row, original(index, &group, *row), doubtful));
         }
     }
@@ -52,6 +52,19 @@ fn is_unknown(index: &Index<'_>, other: Row, row: Row) -> bool {
         .answered
         .is_some_and(|at| index.before(at, other.called));
     open && other.delivered.is_none() && !late
+}
+
+/// Whether two have one place, and one of them had room reserved: it may have gone before the other, whoever was called
+/// first, so that nobody knows which of them was written.
+fn may_go_before(index: &Index<'_>, other: Row, row: Row) -> bool {
+    let (message, other) = (&index.messages[row], &index.messages[other]);
+    let place = |it: &Fate<'_>| match it {
+        Fate::Acknowledged(place) => Some(place.id),
+        _ => None,
+    };
+    (message.reserved || other.reserved)
+        && place(&message.fate).is_some()
+        && place(&message.fate) == place(&other.fate)
 }
 
 /// The one that was delivered from the place that a message was answered with; else the first one that was answered with

@@ -134,6 +134,10 @@ const FAILED: &[(u64, &str)] = &[
     ),
     (338_726, "the same"),
     (
+        125_701,
+        "a reader's bounded scan ended at once, as what its look at the end numbered was truncated meanwhile",
+    ),
+    (
         168_070,
         "an owner's cache handed out what another process had truncated, though the owner truncated as well",
     ),

@@ -1,8 +1,11 @@
 //! Invariants 4 and 11: behind a hole, and behind a close, nothing is acknowledged.
 
+use std::collections::HashSet;
+
 use walx_core::{ErrorKind, Owner, Term};
 
 use super::Findings;
+use crate::history::echo::groups;
 use crate::history::event::Failed;
 use crate::history::index::{Fate, Index, Row};
 
@@ -43,6 +46,12 @@ pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
             _ => (Owner::new(Term::new(0)), None),
         })
         .collect();
+    // Those that may have waited for another one of their key.
+    let joined: HashSet<Row> = groups(index)
+        .into_values()
+        .filter(|group| group.len() > 1)
+        .flatten()
+        .collect();
     for (at, moment) in moments(index) {
         match moment {
             Moment::Closed(handle) => {
@@ -53,6 +62,10 @@ pub(super) fn run(index: &Index<'_>, findings: &mut Findings) {
                     at,
                 });
             }
+            // It was not written itself, and hears of what it waited for.
+            Moment::Failed(row, failed)
+                if joined.contains(&row)
+                    && !matches!(failed.kind, ErrorKind::Fenced | ErrorKind::Closed) => {}
             Moment::Failed(row, failed) => {
                 let handle = index.messages[row].handle;
                 let owner = match failed.kind {
