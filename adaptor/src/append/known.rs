@@ -12,7 +12,6 @@ use super::Writer;
 use super::gather::Part;
 use super::joined::Joined;
 use super::order::Order;
-use super::queue::Refusal;
 use super::request::Request;
 use super::slot::Slot;
 use super::stages::Begun;
@@ -65,14 +64,7 @@ impl Writer {
         });
         if let Some(id) = conflict {
             let bytes = messages.as_slice().iter().map(Message::bytes).collect();
-            order.budget.give(charge);
-            order.refused.push(Refusal {
-                slot: slot.clone(),
-                error: conflicts(id),
-                bytes,
-                called: begun.called,
-                span: begun.span.clone(),
-            });
+            order.refuse(slot.clone(), conflicts(id), bytes, charge, begun);
             order.spent.push(Box::new(messages));
             return None;
         }

@@ -48,7 +48,7 @@ impl Writer {
                 if let Err(error) = order.check_messages(transaction, expected) {
                     let bytes = messages.as_slice().iter().map(Message::bytes).collect();
                     order.spent.push(Box::new(messages));
-                    return order.refuse(slot, error, bytes, charge, begun);
+                    return order.refuse(slot, error, bytes, charge, &begun);
                 }
                 self.end_excluded(order, messages.as_slice(), now);
                 let most = self.max_record_bytes;
@@ -68,7 +68,7 @@ impl Writer {
                         if let Some(local) = transaction {
                             order.transactions.forget(local);
                         }
-                        return order.refuse(slot, error, Vec::new(), charge, begun);
+                        return order.refuse(slot, error, Vec::new(), charge, &begun);
                     }
                 }
             }
@@ -181,7 +181,7 @@ impl Order {
         error: Error,
         bytes: Vec<usize>,
         charge: usize,
-        begun: Begun,
+        begun: &Begun,
     ) {
         self.budget.give(charge);
         self.refused.push(Refusal {
@@ -189,7 +189,7 @@ impl Order {
             error,
             bytes,
             called: begun.called,
-            span: begun.span,
+            span: begun.span.clone(),
         });
     }
 

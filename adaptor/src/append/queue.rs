@@ -230,7 +230,7 @@ impl Order {
                     Some((request, begun)) => {
                         let bytes = request.messages().iter().map(Message::bytes).collect();
                         self.spent.push(Box::new(request));
-                        self.refuse(Some(slot), error, bytes, charge, begun);
+                        self.refuse(Some(slot), error, bytes, charge, &begun);
                     }
                     None => self.budget.give(charge),
                 }
