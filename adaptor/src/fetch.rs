@@ -10,7 +10,7 @@ use std::time::Duration;
 use metrics::counter;
 use tokio::sync::watch;
 use tracing::Instrument;
-use walx_core::{Error, ErrorKind, MessageId, Status};
+use walx_core::{Error, ErrorKind, MessageId, Seq, Status};
 use walx_impls::{RoWalImpls, ScanOptions, Scanned, Start, StoredRecord};
 use walx_utility::backoff::Backoff;
 use walx_utility::spawn::{self, Task};
@@ -19,6 +19,7 @@ use walx_utility::{clock, metric};
 
 use crate::cache::Cache;
 use crate::feed::Feed;
+use crate::foreign::ForeignRun;
 use crate::look::next_batch;
 
 /// Feeds a cache until it is dropped, every wal has left, or the backend ends it for good.
@@ -74,6 +75,8 @@ impl Drop for Ended {
 /// Where a feed is.
 struct Progress {
     last: Option<MessageId>,
+    /// The foreign records behind the last numbered one.
+    foreign: Option<ForeignRun>,
     pauses: Backoff,
     /// Errors in a row that no new try mends.
     strikes: usize,
@@ -85,6 +88,7 @@ async fn run(feed: Arc<Feed>) {
     feed.cache.reset();
     let mut progress = Progress {
         last: None,
+        foreign: None,
         pauses: pauses(),
         strikes: 0,
     };
@@ -117,7 +121,7 @@ async fn run(feed: Arc<Feed>) {
         ended.0.reset();
         progress.strikes += 1;
         if matches!(error.kind(), ErrorKind::PositionLost { .. }) {
-            progress.last = None;
+            (progress.last, progress.foreign) = (None, None);
         }
         if progress.strikes > feed.members() {
             feed.fail();
@@ -158,37 +162,43 @@ async fn read(
         let batch = next_batch(scanner.as_mut()).await?;
         progress.pauses.reset();
         progress.strikes = 0;
-        if let Some(Scanned::Record(record)) = batch.last() {
-            progress.last = Some(record.id);
-        }
-        for records in dense_runs(batch) {
-            cache.publish(records, clock::now());
+        for (foreign, records) in progress.runs(batch) {
+            cache.publish_behind(foreign, records, clock::now());
         }
     }
 }
 
-/// The numbered records of a batch, in runs without a hole or a double between them.
-fn dense_runs(batch: Vec<Scanned>) -> Vec<Vec<StoredRecord>> {
-    let mut runs: Vec<Vec<StoredRecord>> = Vec::new();
-    for item in batch {
-        let Scanned::Record(record) = item else {
-            continue;
-        };
-        let Some(seq) = record.record.header.seq else {
-            continue;
-        };
-        match runs.last_mut() {
-            Some(run)
-                if run
-                    .last()
-                    .and_then(|it| it.record.header.seq)
-                    .map(|it| it.next())
-                    == Some(seq) =>
-            {
-                run.push(record);
+/// Records that carry on from each other, and the foreign ones before the first of them.
+type Run = (Option<ForeignRun>, Vec<StoredRecord>);
+
+impl Progress {
+    /// The numbered records of a batch, in runs without a hole, a double or a foreign record between them.
+    fn runs(&mut self, batch: Vec<Scanned>) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        for item in batch {
+            let record = match item {
+                Scanned::Record(record) => record,
+                Scanned::Foreign(it) => {
+                    ForeignRun::add(&mut self.foreign, it.id, self.last);
+                    self.last = Some(it.id);
+                    continue;
+                }
+                _ => continue,
+            };
+            self.last = Some(record.id);
+            let Some(seq) = record.record.header.seq else {
+                continue;
+            };
+            let foreign = self.foreign.take();
+            let carries_on = |(_, run): &&mut Run| {
+                let last = run.last().and_then(|it| it.record.header.seq);
+                foreign.is_none() && last.map(Seq::next) == Some(seq)
+            };
+            match runs.last_mut().filter(carries_on) {
+                Some((_, run)) => run.push(record),
+                None => runs.push((foreign, vec![record])),
             }
-            _ => runs.push(vec![record]),
         }
+        runs
     }
-    runs
 }

@@ -33,6 +33,7 @@ mod doctor;
 mod feed;
 mod fetch;
 mod find;
+mod foreign;
 mod found;
 mod gauge;
 mod handle;

@@ -243,6 +243,9 @@ pub(crate) async fn read_until<B>(
                     }
                 }
                 Scanned::Damage(_) => damaged = true,
+                // The last one was truncated meanwhile.
+                Scanned::Foreign(foreign) if foreign.id >= last => return Ok(None),
+                Scanned::Foreign(_) => {}
                 _ => {
                     return Err(Error::new(
                         ErrorKind::Internal,

@@ -52,6 +52,7 @@ bugs! {
     ForgetsCommits: "The newest tick of a stream is not that of a commit.";
     ForgetsWhatLiesBefore: "A scan that starts within a transaction does not read back what lies before its start.";
     ForgetsKeys: "A new owner does not know the keys of messages that are in the log.";
+    HidesForeignRecords: "A scan tells nothing of what others wrote into the channel's storage.";
     TakesBack: "A recovery takes the channel from whoever has it.";
 }
 

@@ -101,10 +101,10 @@ impl<'a> Checker<'a> {
         progress: &Progress,
     ) -> Result<VerifiedChannel> {
         let bounds = patiently(|| reader.bounds()).await?;
-        let Some(newest) = bounds.newest else {
+        let Some(last) = bounds.foreign.or(bounds.newest) else {
             return Ok(self.read);
         };
-        if bounds.earliest.is_none() {
+        if let (None, Some(newest)) = (bounds.earliest, bounds.newest) {
             let what =
                 "everything up to here is gone, though nobody can truncate the newest record";
             self.find(newest, what.to_owned());
@@ -139,11 +139,19 @@ impl<'a> Checker<'a> {
                         self.here.clear();
                         patience.reset();
                         start = Start::After(stored.id);
-                        if stored.id >= newest {
+                        if stored.id >= last {
                             return Ok(self.read);
                         }
                     }
                     Scanned::Damage(what) => self.damage(what),
+                    Scanned::Foreign(foreign) => {
+                        self.read.foreign += 1;
+                        patience.reset();
+                        start = Start::After(foreign.id);
+                        if foreign.id >= last {
+                            return Ok(self.read);
+                        }
+                    }
                     _ => {
                         let text = "the backend handed out what this version can't read";
                         return Err(Error::new(ErrorKind::Internal, text));

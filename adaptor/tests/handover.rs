@@ -9,7 +9,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Rig, message, within};
+use common::{Rig, filled, message, numbers, take, texts, tiny, within};
 use proptest::prelude::*;
 use walx_core::{
     CacheOption, End, Entry, ErrorKind, LostPolicy, Lsn, Position, RoWal, ScanOption, Scanner,
@@ -210,4 +210,24 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(run(steps, capacity_bytes, read_only));
     }
+}
+
+#[tokio::test]
+async fn a_scan_that_catches_up_goes_on_while_its_owner_opens_again() {
+    let rig = Rig::new();
+    let (wal, _) = filled(&rig, 1000, tiny()).await;
+    let option = ScanOption::earliest().with_read_ahead_bytes(1);
+    let mut scanner = wal.scan(option).await.unwrap();
+    let mut seen = texts(&take(&mut scanner, 10).await);
+    for i in 1000..1003 {
+        // The handle that the scan reads from goes with the failure.
+        rig.faults().unknown_next(true);
+        wal.append(message(i)).await.unwrap();
+        seen.extend(texts(&take(&mut scanner, 10).await));
+    }
+    seen.extend(texts(&take(&mut scanner, 1003 - seen.len()).await));
+    assert_eq!(seen, numbers(0..1003));
+    wal.close().await.unwrap();
+    let end = within(scanner.next_batch(1)).await.unwrap_err();
+    assert_eq!(end.kind(), ErrorKind::Closed);
 }

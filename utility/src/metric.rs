@@ -155,6 +155,8 @@ metrics! {
         "Gaps that scanners delivered.";
     SCAN_RETRY_TOTAL = "walx_scan_retry_total", Counter, Count, ["reader"],
         "Reads that are tried again after an error; `reader` is `own` (a scanner's) or `shared` (a reader cache's).";
+    KAFKA_OVERTAKEN_RECORDS_TOTAL = "walx_kafka_overtaken_records_total", Counter, Count, [],
+        "Records that readers passed over: with fence=readback a writer appended them after it was overtaken.";
     SCAN_LAG = "walx_scan_lag", Gauge, Count, ["channel", "mode"],
         "How many lsns the slowest scanner of a wal is behind the tail; `mode` is the wal's.";
 
@@ -171,4 +173,33 @@ metrics! {
 
     FILE_DISK_FULL = "walx_file_disk_full", Gauge, Count, [],
         "1 while a store of the file backend waits for space.";
+
+    KAFKA_CLIENTS = "walx_kafka_clients", Gauge, Count, [],
+        "Clients of Kafka stores that writers and scanners hold; the store's `max_clients` bounds them.";
+    KAFKA_CLIENT_ERRORS_TOTAL = "walx_kafka_client_errors_total", Counter, Count, ["role", "reason"],
+        "Errors that Kafka clients report and try again by themselves; `reason` is `unavailable`, `denied`, `fenced` or `other`, `role` as below.";
+    KAFKA_QUEUE_MESSAGES = "walx_kafka_queue_messages", Gauge, Count, ["channel", "role"],
+        "Records in the queues of Kafka clients: a `writer`'s that are not acknowledged, a `reader`'s that are read ahead. This one and those below need the store's `statistics`.";
+    KAFKA_QUEUE_BYTES = "walx_kafka_queue_bytes", Gauge, Bytes, ["channel", "role"],
+        "Bytes of these records.";
+    KAFKA_READER_LAG = "walx_kafka_reader_lag", Gauge, Count, ["channel"],
+        "Offsets that the readers of a channel are behind its end, all readers together.";
+    KAFKA_REQUESTS_TOTAL = "walx_kafka_requests_total", Counter, Count, ["role"],
+        "Requests that Kafka clients sent.";
+    KAFKA_SENT_BYTES_TOTAL = "walx_kafka_sent_bytes_total", Counter, Bytes, ["role"],
+        "Bytes that they sent.";
+    KAFKA_RECEIVED_BYTES_TOTAL = "walx_kafka_received_bytes_total", Counter, Bytes, ["role"],
+        "Bytes that they received.";
+    KAFKA_REQUEST_ERRORS_TOTAL = "walx_kafka_request_errors_total", Counter, Count, ["role", "direction"],
+        "Requests that could not be sent (`direction` is `sent`) and answers that could not be received (`received`).";
+    KAFKA_REQUEST_RETRIES_TOTAL = "walx_kafka_request_retries_total", Counter, Count, ["role"],
+        "Requests that were sent again.";
+    KAFKA_REQUEST_TIMEOUTS_TOTAL = "walx_kafka_request_timeouts_total", Counter, Count, ["role"],
+        "Requests that brokers did not answer in time.";
+    KAFKA_CONNECTS_TOTAL = "walx_kafka_connects_total", Counter, Count, ["role"],
+        "Connections to brokers that were tried; it stands still while all is well.";
+    KAFKA_ROUND_TRIP_SECONDS = "walx_kafka_round_trip_seconds", Histogram, Seconds, ["role"],
+        "The mean time in which a broker answered, one value a broker and interval of the statistics.";
+    KAFKA_THROTTLE_SECONDS = "walx_kafka_throttle_seconds", Histogram, Seconds, ["role"],
+        "The mean time for which a broker held answers back, by its quotas, one value a broker and interval.";
 }

@@ -1,7 +1,12 @@
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
-use walx_core::Config;
+use walx_core::{BoxFuture, Bytes, ChannelName, Config, Result};
+
+/// Writes a payload into a channel's storage, past walx, as somebody else does who knows nothing of it: a
+/// [foreign record](walx_core::ForeignRecord). It answers once the record is durable.
+pub type ForeignWriter = Arc<dyn Fn(ChannelName, Bytes) -> BoxFuture<Result<()>> + Send + Sync>;
 
 /// A store for a test; see [`OpenerBuilderImpls::apart`](crate::OpenerBuilderImpls::apart).
 pub struct Apart {
@@ -9,6 +14,8 @@ pub struct Apart {
     pub config: Config,
     /// Keeps the store; dropping it removes what was made for it. Dropped after everything opened is closed.
     pub keep: Box<dyn Any + Send>,
+    /// Where others can write into the same storage: one who does.
+    pub foreign: Option<ForeignWriter>,
 }
 
 impl Apart {
@@ -17,6 +24,7 @@ impl Apart {
         Self {
             config,
             keep: Box::new(()),
+            foreign: None,
         }
     }
 
@@ -24,6 +32,13 @@ impl Apart {
     #[must_use]
     pub fn with_keep(mut self, keep: impl Any + Send) -> Self {
         self.keep = Box::new(keep);
+        self
+    }
+
+    /// Sets who writes into the same storage past walx.
+    #[must_use]
+    pub fn with_foreign(mut self, foreign: ForeignWriter) -> Self {
+        self.foreign = Some(foreign);
         self
     }
 }

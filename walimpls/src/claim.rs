@@ -6,9 +6,10 @@ pub enum Claim {
     /// A new owner: every writer opened before becomes powerless. Where the fence is a lock, a live holder can't be
     /// pushed out and the answer is `Conflict`, which names it.
     TakeOver,
-    /// The owner that got this token opens again after a failure. `Fenced` if anyone opened since; a stale owner
-    /// that wakes up must not disturb the new one. Its former handle may still be open, also where the fence is a
-    /// lock: it becomes powerless.
+    /// The owner that got this token opens again after a failure. `Fenced` if anyone opened since, also one who has
+    /// appended nothing: where only the storage itself can tell, an open leaves a mark there before it answers. A stale
+    /// owner that wakes up must not disturb the new one, so the storage is looked at before anything changes, and again
+    /// after. Its former handle may still be open, also where the fence is a lock: it becomes powerless.
     Resume(FenceToken),
 }
 

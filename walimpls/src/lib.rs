@@ -24,7 +24,7 @@ mod reading;
 mod scanner;
 mod wal;
 
-pub use apart::Apart;
+pub use apart::{Apart, ForeignWriter};
 pub use batch::Batch;
 pub use claim::{Claim, FenceToken};
 pub use maintenance::Maintenance;
@@ -32,4 +32,6 @@ pub use opener::{OpenerBuilderImpls, OpenerImpls};
 pub use reading::scanner;
 pub use scanner::{Mark, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
 pub use wal::{Appending, RoWalImpls, WalImpls};
-pub use walx_core::{Bounds, Capability, Durability, Fence, Header, Kind, Record, Truncation};
+pub use walx_core::{
+    Bounds, Capability, Durability, Fence, ForeignRecord, Header, Kind, Record, Truncation,
+};

@@ -58,7 +58,9 @@ pub trait OpenerImpls: Send + Sync + 'static {
     ///
     /// # Order
     /// After it has answered, no append of a handle opened earlier is ever acknowledged, in any process. Records of
-    /// such a handle that were on their way may still land, but before the first record of this handle.
+    /// such a handle that were on their way may still land, but before the first record of this handle. Where the storage
+    /// takes them later all the same ([`Fence::ReadBack`](walx_core::Fence)), no scanner hands them out and no bounds
+    /// name them, in any process: in the log as it is read they are not there.
     ///
     /// # Cancel
     /// Dropping the future leaves nothing open.

@@ -1,6 +1,6 @@
 use std::task::{Context, Poll};
 
-use walx_core::{Lsn, MessageId, Record, Result, Tick};
+use walx_core::{ForeignRecord, Lsn, MessageId, Record, Result, Tick};
 
 /// Where a backend's scanner starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,7 +11,7 @@ pub enum Start {
     At(MessageId),
     /// The first record behind this id. `PositionLost` where a record behind it is no longer kept.
     After(MessageId),
-    /// So many records before the tail, or more: the earliest record will do.
+    /// So many records before the tail, or more: the earliest record will do. Foreign records don't count.
     Last(u64),
     /// A record at or before the first one with this mark, as near as the backend can cheaply tell: the earliest
     /// record will do.
@@ -60,15 +60,13 @@ pub struct StoredRecord {
 /// What a backend's scanner meets.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all of them are records, which a box would slow down"
-)]
 pub enum Scanned {
     /// A record.
     Record(StoredRecord),
     /// Damage that the store was told to read on behind; the text names the place (file and offset).
     Damage(String),
+    /// What somebody else wrote into the same storage: no record of walx. Its id stands in the order of all others.
+    Foreign(ForeignRecord),
 }
 
 /// One reader of a backend: pulls batches, so that a record costs nanoseconds. Dropping it frees all it holds.

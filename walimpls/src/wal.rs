@@ -23,13 +23,15 @@ pub trait RoWalImpls: Send + Sync + 'static {
     /// As [`Start`] says; `Closed`.
     async fn scan(&self, start: Start, options: ScanOptions) -> Result<Box<dyn ScannerImpls>>;
 
-    /// What is kept: the earliest record that can be read, and the newest that is durable.
+    /// What is kept: the earliest record that can be read, and the newest that is durable. Neither is a foreign record;
+    /// one that lies behind the newest record is named beside it.
     ///
     /// # Errors
     /// `Closed`; whatever the backend can't answer with.
     async fn bounds(&self) -> Result<Bounds>;
 
-    /// Ends the handle. Closing twice is closing once. A dropped handle must free everything as well.
+    /// Ends the handle, and its scanners with `Closed`. Closing twice is closing once. A dropped handle must free
+    /// everything as well; its scanners may end with it.
     ///
     /// # Errors
     /// What could not be ended cleanly; everything is freed all the same.

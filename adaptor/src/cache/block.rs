@@ -5,10 +5,14 @@ use walx_core::{Category, Charge, Limits, Seq};
 use walx_impls::StoredRecord;
 use walx_utility::clock::Instant;
 
+use crate::foreign::ForeignRun;
+
 /// Records that came in together. Shared by the cache and by every scanner that stands in it; its bytes count until
 /// the last of them lets go.
 pub(super) struct Block {
     pub(super) records: Vec<StoredRecord>,
+    /// What somebody else wrote before the first of them, as far as it was read.
+    pub(super) foreign: Option<ForeignRun>,
     pub(super) first: Seq,
     pub(super) since: Instant,
     pub(super) bytes: usize,
@@ -20,6 +24,7 @@ impl Block {
     /// A block of numbered records; `None` where there are none.
     pub(super) fn new(
         records: Vec<StoredRecord>,
+        foreign: Option<ForeignRun>,
         since: Instant,
         live_bytes: &Arc<AtomicUsize>,
         limits: &Limits,
@@ -34,6 +39,7 @@ impl Block {
         live_bytes.fetch_add(bytes, Ordering::Relaxed);
         Some(Self {
             records,
+            foreign,
             first,
             since,
             bytes,

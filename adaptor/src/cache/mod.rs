@@ -22,6 +22,7 @@ use walx_utility::sync::lock;
 use self::block::Block;
 use self::gauges::{CacheGauges, Evicted};
 pub(crate) use self::reader::{Fetch, Reader};
+use crate::foreign::ForeignRun;
 use crate::watch::Watched;
 
 /// Records in dense seq order, in blocks that scanners share. Only confirmed records come in.
@@ -103,7 +104,18 @@ impl Cache {
 
     /// Adds confirmed records, which carry on the seqs without a hole, and wakes the scanners that wait.
     pub(crate) fn publish(&self, records: Vec<StoredRecord>, now: Instant) {
-        let Some(block) = Block::new(records, now, &self.live_bytes, &self.limits) else {
+        self.publish_behind(None, records, now);
+    }
+
+    /// As [`publish`](Self::publish), with what somebody else wrote before them.
+    pub(crate) fn publish_behind(
+        &self,
+        foreign: Option<ForeignRun>,
+        records: Vec<StoredRecord>,
+        now: Instant,
+    ) {
+        let block = Block::new(records, foreign, now, &self.live_bytes, &self.limits);
+        let Some(block) = block else {
             return;
         };
         let mut state = lock(&self.state);

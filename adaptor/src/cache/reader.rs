@@ -8,6 +8,7 @@ use walx_utility::sync::lock;
 
 use super::Cache;
 use super::block::Block;
+use crate::foreign::ForeignRun;
 
 /// What a reader of the cache meets.
 pub(crate) enum Fetch {
@@ -91,6 +92,12 @@ impl Reader {
         let Some(block) = &self.block else { return &[] };
         let at = self.next.get().saturating_sub(block.first.get()) as usize;
         block.records.get(at..).unwrap_or_default()
+    }
+
+    /// What somebody else wrote before the first of them, as far as the cache knows.
+    pub(crate) fn foreign(&self) -> Option<&ForeignRun> {
+        let block = self.block.as_ref()?;
+        block.foreign.as_ref().filter(|_| self.next == block.first)
     }
 
     /// The seq of the next record.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tracing::{Span, debug, debug_span, field, info_span, trace, trace_span, warn};
+use tracing::{Span, debug, debug_span, field, info, info_span, trace, trace_span, warn};
 use walx_core::{BackendName, ChannelName, Error, ErrorKind, Gap, Owner, Place, Position};
 
 /// A wal from its open to its close: its tasks run in it.
@@ -43,7 +43,10 @@ pub(crate) fn not_appended(channel: &ChannelName, owner: Owner, elapsed: Duratio
 }
 
 pub(crate) fn gap_met(channel: &ChannelName, gap: &Gap) {
-    warn!(%channel, %gap, "a hole in the log");
+    match gap.reason.is_hole() {
+        true => warn!(%channel, %gap, "a hole in the log"),
+        false => info!(%channel, %gap, "somebody else writes into the log"),
+    }
 }
 
 fn micros(time: Duration) -> u64 {

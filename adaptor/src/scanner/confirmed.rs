@@ -11,6 +11,8 @@ use crate::look::look;
 pub(super) struct Confirmed {
     /// The newest record: of the owner's, one with numbers; of a reader's, any.
     pub(super) newest: Option<MessageId>,
+    /// The newest foreign record, where it lies behind that one and the scan is to tell it.
+    pub(super) foreign: Option<MessageId>,
     /// The seq behind it, where the owner's cache tells it.
     pub(super) next: Option<Seq>,
     /// The lsn of the next message; a reader knows it only where its scan needs it.
@@ -27,8 +29,13 @@ impl Confirmed {
     ) -> Result<Self> {
         if matches!(log.role, Role::Owner { .. }) {
             let (tail, next) = log.cache.confirmed();
+            let foreign = match option.foreign {
+                true => backend.bounds().await?.foreign,
+                false => None,
+            };
             return Ok(Self {
                 newest: tail.id,
+                foreign: foreign.filter(|it| tail.id.is_none_or(|newest| newest < *it)),
                 next,
                 lsn: tail.lsn,
                 tick: tail.tick,
@@ -54,8 +61,10 @@ impl Confirmed {
         let newest = looked.as_ref().map_or(bounds.newest, |it| it.newest);
         let numbered = looked.and_then(|it| it.numbered);
         let header = numbered.map(|it| it.record.header);
+        let foreign = bounds.foreign;
         Ok(Self {
             newest,
+            foreign: foreign.filter(|it| newest.is_none_or(|newest| newest < *it)),
             next: None,
             lsn: header
                 .as_ref()
@@ -65,10 +74,15 @@ impl Confirmed {
         })
     }
 
+    /// The last thing that belongs to it, foreign or not.
+    pub(super) fn last(self) -> Option<MessageId> {
+        self.foreign.or(self.newest)
+    }
+
     /// Whether an end bound lies in what is confirmed: then the scan ends at the tail at the latest.
     pub(super) async fn reaches(self, end: End, backend: &dyn RoWalImpls) -> Result<bool> {
         Ok(match end {
-            End::Id(id) if self.newest.is_some_and(|newest| id <= newest) => true,
+            End::Id(id) if self.last().is_some_and(|last| id <= last) => true,
             // The owner's newest record of all may be a Barrier, behind the newest one with numbers.
             End::Id(id) if self.next.is_some() => backend
                 .bounds()
@@ -86,12 +100,15 @@ impl Confirmed {
     pub(super) fn excludes(self, record: &StoredRecord) -> bool {
         let seq = record.record.header.seq;
         // All that lay before may have been truncated meanwhile.
-        self.newest.is_some_and(|newest| record.id > newest)
+        self.last().is_some_and(|last| record.id > last)
             || self.next.zip(seq).is_some_and(|(next, seq)| seq >= next)
     }
 
     /// Whether nothing that lies behind the record belongs to it.
     pub(super) fn ends_with(self, record: &StoredRecord) -> bool {
+        if self.foreign.is_some_and(|foreign| record.id < foreign) {
+            return false;
+        }
         let seq = record.record.header.seq;
         self.newest.is_some_and(|newest| record.id >= newest)
             || self

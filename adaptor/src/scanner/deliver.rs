@@ -9,6 +9,7 @@ use walx_impls::{Kind, StoredRecord};
 use super::ScannerAdaptor;
 use super::assembly::{Committed, Whole};
 use super::check::Seen;
+use super::foreign::Foreign;
 use super::range::goes_on;
 use super::source::Source;
 use super::spill::Spilled;
@@ -45,9 +46,14 @@ impl ScannerAdaptor {
         let ends = excluded || parts.until.ends_with(record);
         let before = parts.from.is_before(record);
         let header = &record.record.header;
+        if seen == Seen::Nothing {
+            return ends;
+        }
+        if let Some(gap) = parts.foreign.before(record.id, before) {
+            self.push(Entry::Gap(gap), out);
+        }
         match seen {
-            Seen::Nothing => return ends,
-            Seen::Next => {}
+            Seen::Nothing | Seen::Next => {}
             // A hole that ends before the start is nobody's concern.
             Seen::Stale(gap) => {
                 if !before {
@@ -56,7 +62,7 @@ impl ScannerAdaptor {
                 return ends;
             }
             Seen::Behind(gap) => {
-                parts.assembly.behind(&gap, header);
+                self.parts.assembly.behind(&gap, header);
                 if !before {
                     self.push(Entry::Gap(gap), out);
                 }
@@ -154,6 +160,7 @@ impl ScannerAdaptor {
                 self.filled_bytes += placed.message.bytes();
             }
             Entry::Transaction(placed) => self.filled_messages += placed.count() as u64,
+            Entry::Foreign(record) => self.filled_bytes += record.bytes(),
             Entry::Gap(gap) => {
                 gap_met(&self.parts.log.channel.name, gap);
                 self.parts.log.metrics.gap(gap);
@@ -175,6 +182,7 @@ impl ScannerAdaptor {
         self.go_to(Source::Ended);
         self.parts.pending = VecDeque::new();
         self.parts.back = None;
+        self.parts.foreign = Foreign::default();
         self.parts.assembly.clear();
         self.parts.follow = None;
     }

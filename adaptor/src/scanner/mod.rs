@@ -5,6 +5,7 @@ mod check;
 mod chunk;
 mod confirmed;
 mod deliver;
+mod foreign;
 mod joined;
 mod log;
 mod range;
@@ -32,6 +33,7 @@ use walx_utility::backoff::Backoff;
 
 use self::assembly::Assembly;
 use self::check::Check;
+use self::foreign::Foreign;
 use self::joined::Joined;
 pub(crate) use self::log::Log;
 use self::range::{From, Until};
@@ -54,6 +56,8 @@ pub(crate) struct ScannerAdaptor {
     pauses: Backoff,
     /// Whether the start was lost, and nothing was read since.
     lost: bool,
+    /// Whether the handle that it read from was closed, and nothing was read since.
+    closed: bool,
     /// Records looked at since other tasks could run.
     turn: usize,
     /// Bytes of the entries that are being handed out.
@@ -73,6 +77,7 @@ struct Parts {
     /// What the backend handed out and nobody has looked at.
     pending: VecDeque<Scanned>,
     check: Check,
+    foreign: Foreign,
     /// Where the backend is opened again as long as no record was seen.
     start: Start,
     from: From,
@@ -103,6 +108,7 @@ impl ScannerAdaptor {
             token: None,
             pauses: pauses(),
             lost: false,
+            closed: false,
             turn: 0,
             filled_bytes: 0,
             filled_messages: 0,
@@ -121,6 +127,7 @@ impl ScannerAdaptor {
             source: Source::Ended,
             pending: VecDeque::new(),
             check: Check::default(),
+            foreign: Foreign::default(),
             start: Start::Earliest,
             from: From::Source,
             strict: false,

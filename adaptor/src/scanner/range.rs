@@ -81,6 +81,19 @@ pub(super) struct Until {
 }
 
 impl Until {
+    /// Whether a foreign record lies behind the end. It has no lsn and no tick: as far as those go, it is told before the
+    /// next record.
+    pub(super) fn excludes_foreign(self, id: MessageId) -> bool {
+        let tail = self.tail.and_then(|tail| tail.last());
+        matches!(self.end, Some(End::Id(end)) if id > end) || tail.is_some_and(|last| id > last)
+    }
+
+    /// Whether nothing that lies behind a foreign record is wanted any more.
+    pub(super) fn ends_with_foreign(self, id: MessageId) -> bool {
+        let tail = self.tail.and_then(|tail| tail.last());
+        matches!(self.end, Some(End::Id(end)) if id >= end) || tail.is_some_and(|last| id >= last)
+    }
+
     /// Whether the record lies behind the end.
     pub(super) fn excludes(self, record: &StoredRecord) -> bool {
         let header = &record.record.header;

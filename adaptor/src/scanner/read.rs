@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use metrics::counter;
-use walx_core::{Entry, Error, GapReason, Result, Seq, Status};
+use walx_core::{Entry, Error, ErrorKind, GapReason, Result, Seq, Status};
 use walx_impls::{Scanned, Start, StoredRecord};
 use walx_utility::metric;
 
@@ -72,6 +72,17 @@ impl ScannerAdaptor {
             if matches!(self.parts.source, Source::Ended) {
                 return Poll::Ready(Ok(()));
             }
+            if self.parts.foreign.is_raw() && !self.parts.pending.is_empty() {
+                match self.poll_confirmed(context) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => {
+                        self.fail(error);
+                        continue;
+                    }
+                    Poll::Pending if out.is_empty() => return Poll::Pending,
+                    Poll::Pending => return Poll::Ready(Ok(())),
+                }
+            }
             if let Some(item) = self.parts.pending.pop_front() {
                 self.take(item, out);
                 continue;
@@ -131,7 +142,8 @@ impl ScannerAdaptor {
         {
             self.parts.check.expected = Some(next);
         }
-        if let Some(reader) = self.parts.check.expected.and_then(|next| self.attach(next)) {
+        let behind = self.parts.check.expected.filter(|it| self.is_known(*it));
+        if let Some(reader) = behind.and_then(|next| self.attach(next)) {
             self.go_to(Source::Cache(reader));
             return Poll::Ready(Ok(()));
         }
@@ -149,7 +161,7 @@ impl ScannerAdaptor {
                 Poll::Ready(batch) => {
                     self.parts.pending = batch?.into();
                     self.pauses.reset();
-                    self.lost = false;
+                    (self.lost, self.closed) = (false, false);
                 }
             },
             Source::Cache(_) | Source::Ended => {}
@@ -163,6 +175,9 @@ impl ScannerAdaptor {
         else {
             return;
         };
+        if let Some(run) = reader.foreign() {
+            self.parts.foreign.meet_run(run);
+        }
         let mut taken = 0;
         let mut ended = false;
         for record in reader.records() {
@@ -189,6 +204,7 @@ impl ScannerAdaptor {
             Scanned::Damage(detail) => {
                 return self.parts.check.expect_hole(GapReason::Corrupt, detail);
             }
+            Scanned::Foreign(foreign) => return self.take_foreign(foreign, out),
             _ => {
                 return self.fail(unreadable(
                     "the backend handed out what this version can't read",
@@ -208,6 +224,7 @@ impl ScannerAdaptor {
         if self.parts.until.is_tail(record) {
             self.tell_last_hole(out);
         }
+        self.tell_last_foreign(out);
         self.end();
     }
 
@@ -255,12 +272,22 @@ impl ScannerAdaptor {
         self.show_mode();
     }
 
+    /// Whether the cache also knows what foreign records lie before the record with this seq. Where that is its first
+    /// one it doesn't: they are read from the backend, up to that record. An owner's cache never knows.
+    fn is_known(&self, next: Seq) -> bool {
+        let owner = matches!(self.parts.log.role, Role::Owner { .. });
+        let range = self.parts.log.cache.range();
+        owner || range.is_some_and(|(first, _)| first < next)
+    }
+
     /// A place in the cache, where the scan may read from it.
     fn attach(&self, next: Seq) -> Option<Reader> {
         let log = &self.parts.log;
         // The cache of a reader has no Barriers, so a scan that ends at one would not see its end there.
         let may = matches!(log.role, Role::Owner { .. }) || self.parts.follow.is_some();
-        may.then(|| Reader::attach(&log.cache, next)).flatten()
+        (may && !self.parts.foreign.is_raw())
+            .then(|| Reader::attach(&log.cache, next))
+            .flatten()
     }
 
     /// What to do when the source answers with an error: go on behind a loss, try again, or end.
@@ -276,6 +303,9 @@ impl ScannerAdaptor {
                 Duration::ZERO
             };
             self.open(Start::Earliest, pause)
+        } else if self.handle_is_gone(&error, self.closed) {
+            self.closed = true;
+            self.reopen(Duration::ZERO)
         } else if error.status() == Status::Temporary {
             let pause = self.pauses.pause();
             counter!(metric::SCAN_RETRY_TOTAL, "reader" => "own").increment(1);
@@ -289,9 +319,16 @@ impl ScannerAdaptor {
         }
     }
 
+    /// Whether only the handle that was read from has ended: its owner opened again after a failure. Where another handle
+    /// ended `before` anything was read of it, it is the store that has.
+    pub(super) fn handle_is_gone(&self, error: &Error, before: bool) -> bool {
+        error.kind() == ErrorKind::Closed && !before && !self.parts.log.is_ended()
+    }
+
     /// Opens the backend behind the last record seen.
     fn reopen(&mut self, pause: Duration) -> Result<()> {
-        let start = self.parts.check.last.map_or(self.parts.start, Start::After);
+        let last = self.parts.foreign.last_read(self.parts.check.last);
+        let start = last.map_or(self.parts.start, Start::After);
         self.open(start, pause)
     }
 

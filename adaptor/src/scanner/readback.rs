@@ -34,6 +34,8 @@ pub(super) struct ReadBack {
     source: Source,
     /// Whether what is needed was truncated meanwhile, and nothing was read since.
     lost: bool,
+    /// Whether the handle that it read from was closed, and nothing was read since.
+    closed: bool,
 }
 
 /// A backend's scanner, and what it has handed out already.
@@ -71,6 +73,7 @@ impl ScannerAdaptor {
                     check: Check::default(),
                     source,
                     lost: false,
+                    closed: false,
                 };
                 self.parts.back = Some(Box::new(back));
             }
@@ -124,7 +127,7 @@ impl ScannerAdaptor {
     /// Puts together what was read; `true` once all that lies before the first record was.
     fn feed(&mut self, back: &mut ReadBack, batch: Vec<Scanned>) -> Result<bool> {
         self.pauses.reset();
-        back.lost = false;
+        (back.lost, back.closed) = (false, false);
         self.turn += batch.len();
         for item in batch {
             let record = match item {
@@ -133,6 +136,8 @@ impl ScannerAdaptor {
                     back.check.expect_hole(GapReason::Corrupt, detail);
                     continue;
                 }
+                // The scan starts behind it.
+                Scanned::Foreign(_) => continue,
                 _ => {
                     return Err(unreadable(
                         "the backend handed out what this version can't read",
@@ -179,10 +184,13 @@ impl ScannerAdaptor {
     /// Reads on after an error: behind what was read, or from the earliest record where that is gone meanwhile.
     fn read_back_again(&mut self, back: &mut ReadBack, error: Error) -> Result<()> {
         let lost = matches!(error.kind(), ErrorKind::PositionLost { .. });
-        if !lost && error.status() != Status::Temporary {
+        let gone = self.handle_is_gone(&error, back.closed);
+        if !lost && !gone && error.status() != Status::Temporary {
             return Err(error);
         }
-        let pause = match lost && !std::mem::replace(&mut back.lost, true) {
+        back.closed |= gone;
+        let at_once = gone || (lost && !std::mem::replace(&mut back.lost, true));
+        let pause = match at_once {
             true => Duration::ZERO,
             false => self.pauses.pause(),
         };
@@ -237,7 +245,13 @@ async fn search(
         let mut scanner = backend.scan(Start::Last(depth), options.clone()).await?;
         let mut read = Vec::new();
         let (id, seq) = loop {
-            read.extend(next_batch(scanner.as_mut()).await?);
+            let batch = next_batch(scanner.as_mut()).await?;
+            // Of foreign records there may be many.
+            read.extend(
+                batch
+                    .into_iter()
+                    .filter(|it| !matches!(it, Scanned::Foreign(_))),
+            );
             let mut records = read.iter().filter_map(|item| match item {
                 Scanned::Record(record) => Some(record),
                 _ => None,

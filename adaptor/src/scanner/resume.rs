@@ -73,6 +73,12 @@ async fn is_there(token: ResumeToken, backend: &dyn RoWalImpls) -> Result<Option
             Ok(batch) => batch,
             Err(error) => return truncated(error),
         };
+        // At its place lies what somebody else wrote.
+        let is_foreign =
+            |it: &Scanned| matches!(it, Scanned::Foreign(foreign) if foreign.id == token.id());
+        if batch.iter().any(is_foreign) {
+            return Ok(Some(false));
+        }
         let first = batch.iter().find_map(|item| match item {
             Scanned::Record(record) => Some(record),
             _ => None,

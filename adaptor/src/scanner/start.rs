@@ -14,6 +14,7 @@ use super::assembly::Assembly;
 use super::check::Check;
 use super::confirmed::Confirmed;
 use super::deliver::unreadable;
+use super::foreign::Foreign;
 use super::log::{Log, Role};
 use super::range::{From, Until, goes_on};
 use super::resume::{Resumed, resume};
@@ -54,7 +55,7 @@ pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn 
     if until.tail.is_some() && plan.is_behind(tail) {
         return Ok(Box::new(ScannerAdaptor::ended(log).telling(gap)));
     }
-    let follow = if option.until.is_none() {
+    let follow = if option.until.is_none() && !option.foreign {
         log.follow()?
     } else {
         None
@@ -67,7 +68,7 @@ pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn 
     // Only the owner's cache knows of truncations.
     let cached = plan
         .cached
-        .filter(|_| matches!(log.role, Role::Owner { .. }));
+        .filter(|_| matches!(log.role, Role::Owner { .. }) && !option.foreign);
     let reader = cached.and_then(|found| Reader::attach(&log.cache, found.seq()));
     // A start beyond the tail stands before records that it does not want, so its first seq is not known yet.
     let expected = match cached {
@@ -119,6 +120,7 @@ pub(crate) async fn start(log: &Arc<Log>, option: ScanOption) -> Result<Box<dyn 
         source,
         pending,
         check,
+        foreign: Foreign::new(option.foreign, plan.from),
         start: plan.start,
         from: plan.from,
         strict,
@@ -162,15 +164,17 @@ impl Plan {
 
     /// Whether it starts behind the tail.
     fn is_behind(&self, tail: Confirmed) -> bool {
-        let Some(newest) = tail.newest else {
+        let Some(last) = tail.last() else {
             return true;
         };
         let by_id = match self.start {
-            Start::After(id) => id >= newest,
-            Start::At(id) => id > newest,
+            Start::After(id) => id >= last,
+            Start::At(id) => id > last,
             _ => false,
         };
-        let by_seq = self.cached.zip(tail.next);
+        // Seqs say nothing of foreign records behind the newest one with a seq.
+        let foreign = tail.foreign.is_some() && self.from == From::Source;
+        let by_seq = self.cached.zip(tail.next).filter(|_| !foreign);
         by_id || by_seq.is_some_and(|(cached, next)| cached.seq() >= next)
     }
 }
@@ -182,7 +186,7 @@ fn plan(log: &Log, option: &ScanOption, tail: Confirmed) -> Result<Plan> {
         // From here on it is a concrete place, so that opening again skips nothing.
         Position::Latest | Position::Last(0) => Plan {
             cached: tail.next.map(Found::Here),
-            ..Plan::new(tail.newest.map_or(Start::Earliest, Start::After))
+            ..Plan::new(tail.last().map_or(Start::Earliest, Start::After))
         },
         Position::At(id) => Plan::new(Start::At(id)),
         Position::After(id) => Plan {
@@ -303,7 +307,16 @@ async fn prime(
         return Ok(());
     };
     loop {
-        pending.extend(next_batch(scanner).await?);
+        // Foreign records before the start are nobody's concern, and there may be many.
+        let mut before = true;
+        for item in next_batch(scanner).await? {
+            match &item {
+                Scanned::Foreign(_) if before => continue,
+                Scanned::Record(record) => before &= record.record.header.seq.is_none(),
+                _ => {}
+            }
+            pending.push_back(item);
+        }
         let mut records = pending.iter().filter_map(|item| match item {
             Scanned::Record(record) => Some(record),
             _ => None,

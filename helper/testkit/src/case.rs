@@ -64,6 +64,11 @@ impl Case {
         plan
     }
 
+    /// Whether somebody else has to write into the store.
+    pub(crate) fn is_about_foreign_records(&self) -> bool {
+        self.group.ends_with("::foreign")
+    }
+
     /// Whether a history of its calls is held to the promises as well.
     pub(crate) fn is_recorded(&self) -> bool {
         // Cases about faults have a recorder of their own.

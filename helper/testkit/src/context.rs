@@ -2,8 +2,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use walx_core::{Capability, ChannelName, Config, Opener, Result};
-use walx_impls::{OpenerBuilderImpls, OpenerImpls};
+use walx_core::{Bytes, Capability, ChannelName, Config, Opener, Result};
+use walx_impls::{Apart, ForeignWriter, OpenerBuilderImpls, OpenerImpls};
 use walx_utility::random;
 
 use crate::faults::{Faults, Faulty, Patient, Plan};
@@ -20,6 +20,8 @@ pub struct TestStore {
     pub config: Config,
     /// What must outlive the case, such as a directory that is removed when it is dropped.
     pub keep: Box<dyn Any + Send>,
+    /// Where others can write into the same storage: one who does.
+    pub foreign: Option<ForeignWriter>,
 }
 
 impl TestStore {
@@ -29,6 +31,17 @@ impl TestStore {
             builder,
             config,
             keep: Box::new(()),
+            foreign: None,
+        }
+    }
+
+    /// The store that a builder makes for a test.
+    pub fn apart(builder: Arc<dyn OpenerBuilderImpls>, apart: Apart) -> Self {
+        Self {
+            builder,
+            config: apart.config,
+            keep: apart.keep,
+            foreign: apart.foreign,
         }
     }
 
@@ -36,6 +49,13 @@ impl TestStore {
     #[must_use]
     pub fn with_keep(mut self, keep: impl Any + Send) -> Self {
         self.keep = Box::new(keep);
+        self
+    }
+
+    /// Sets who writes into the same storage past walx; without one the cases about that are left out.
+    #[must_use]
+    pub fn with_foreign(mut self, foreign: ForeignWriter) -> Self {
+        self.foreign = Some(foreign);
         self
     }
 }
@@ -60,6 +80,7 @@ pub struct Context {
     faults: Option<Faults>,
     recorder: Option<Recorder>,
     model: Option<Model>,
+    foreign: Option<ForeignWriter>,
 }
 
 impl Context {
@@ -75,7 +96,27 @@ impl Context {
             faults: None,
             recorder: None,
             model: None,
+            foreign: None,
         }
+    }
+
+    /// The same store, into which somebody else can write.
+    pub(crate) fn with_foreign(self, foreign: Option<ForeignWriter>) -> Self {
+        Self { foreign, ..self }
+    }
+
+    /// Somebody else writes into a channel's storage.
+    pub(crate) async fn write_foreign(
+        &self,
+        channel: &ChannelName,
+        payload: impl Into<Bytes>,
+    ) -> Outcome {
+        let none = || Failure::new("nobody can write into the store past walx");
+        let foreign = self.foreign.as_ref().ok_or_else(none)?;
+        if let Some(model) = &self.model {
+            model.expect_foreign(channel);
+        }
+        Ok(foreign(channel.clone(), payload.into()).await?)
     }
 
     /// The same store, whose users' calls and answers are all put down.

@@ -34,6 +34,7 @@
 //! | Module | What |
 //! |---|---|
 //! | [`faults`] | delays, fails, cuts and doubles what any backend does; a proxy for brokers; signals for processes |
+//! | [`load`] | appends and reads while a test disturbs the servers, and proves that nothing is lost |
 //! | [`history`] | records what a workload calls and is told, and proves from that alone whether the log kept its promises |
 
 mod case;
@@ -42,11 +43,13 @@ mod context;
 pub mod faults;
 pub mod history;
 mod journal;
+pub mod load;
 mod log;
 mod model;
 mod reading;
 mod report;
 mod run;
+mod server;
 mod small;
 mod suite;
 
@@ -55,4 +58,5 @@ pub use cases::all as cases;
 pub use context::{Context, TestStore};
 pub use report::{Count, Report, table};
 pub use run::{run, run_faulty, run_here};
-pub use suite::{Stop, Suite, Trial, Tried, Verdict, main, main_without_faults};
+pub use server::server;
+pub use suite::{Stop, Suite, Trial, Tried, Verdict, main, main_on_server, main_without_faults};

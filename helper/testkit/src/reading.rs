@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use walx_core::{Error, ErrorKind, MessageId};
+use walx_core::{Error, ErrorKind, ForeignRecord, MessageId};
 use walx_impls::{RoWalImpls, ScanOptions, Scanned, ScannerImpls, Start, StoredRecord};
 use walx_utility::clock;
 
@@ -21,6 +21,8 @@ pub(crate) struct Reading {
     last: Option<MessageId>,
     ended: Option<ErrorKind>,
     largest_batch: usize,
+    /// The foreign records so far, where they are expected.
+    foreign: Option<Vec<ForeignRecord>>,
 }
 
 impl Reading {
@@ -40,7 +42,35 @@ impl Reading {
             last: None,
             ended: None,
             largest_batch: 0,
+            foreign: None,
         })
+    }
+
+    /// As [`start`](Self::start), where somebody else writes as well.
+    pub(crate) async fn among_foreign(wal: &dyn RoWalImpls, start: Start) -> Outcome<Self> {
+        let foreign = Some(Vec::new());
+        Ok(Self {
+            foreign,
+            ..Self::start(wal, start).await?
+        })
+    }
+
+    /// The foreign records that came so far.
+    pub(crate) fn foreign(&self) -> &[ForeignRecord] {
+        self.foreign.as_deref().unwrap_or_default()
+    }
+
+    /// Reads until so many of them came.
+    pub(crate) async fn up_to_foreign(&mut self, count: usize) -> Outcome {
+        while self.foreign().len() < count {
+            let batch = woken(poll(&mut *self.scanner)).await;
+            let read = self.foreign().len();
+            let batch = batch.ok_or_else(|| {
+                Failure::new(format!("no foreign record comes behind {read} of them"))
+            })?;
+            self.keep(batch?)?;
+        }
+        Ok(())
     }
 
     /// As what the scanner ended in [`next`](Self::next), if it did.
@@ -126,18 +156,31 @@ impl Reading {
         );
         let mut bytes = 0;
         for scanned in batch {
-            let Scanned::Record(record) = scanned else {
-                return Err(Failure::new(format!(
-                    "the scanner reports damage in a sound log: {scanned:?}"
-                )));
+            let id = match &scanned {
+                Scanned::Record(record) => record.id,
+                Scanned::Foreign(it) if self.foreign.is_some() => it.id,
+                _ => {
+                    return Err(Failure::new(format!(
+                        "the scanner reports what is not in the log: {scanned:?}"
+                    )));
+                }
             };
-            let (last, id) = (self.last.replace(record.id), record.id);
+            let last = self.last.replace(id);
             ensure!(
                 last.is_none_or(|last| last < id),
                 "ids must ascend: {id} comes behind {last:?}"
             );
-            bytes += record.record.bytes();
-            self.ready.push_back(record);
+            match scanned {
+                Scanned::Record(record) => {
+                    bytes += record.record.bytes();
+                    self.ready.push_back(record);
+                }
+                Scanned::Foreign(it) => {
+                    bytes += it.bytes();
+                    self.foreign.get_or_insert_default().push(it);
+                }
+                _ => {}
+            }
         }
         self.largest_batch = self.largest_batch.max(bytes);
         Ok(())

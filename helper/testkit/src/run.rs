@@ -45,8 +45,10 @@ pub(crate) fn attempt(
         builder,
         config,
         keep,
+        foreign,
     } = store;
-    let equipped = Equipped::new(case, Context::new(builder, config, capability), seed);
+    let context = Context::new(builder, config, capability).with_foreign(foreign);
+    let equipped = Equipped::new(case, context, seed);
     let outcome = within(case.run, equipped.context.clone(), stop);
     drop(keep);
     equipped.judge(outcome)
@@ -61,8 +63,10 @@ pub async fn run_here(case: &Case, store: TestStore, capability: Capability) -> 
         builder,
         config,
         keep,
+        foreign,
     } = store;
-    let equipped = Equipped::new(case, Context::new(builder, config, capability), None);
+    let context = Context::new(builder, config, capability).with_foreign(foreign);
+    let equipped = Equipped::new(case, context, None);
     let outcome = in_time((case.run)(equipped.context.clone())).await;
     drop(keep);
     equipped.judge(outcome)

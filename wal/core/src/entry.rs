@@ -1,4 +1,6 @@
-use crate::{Gap, Marker, Message, Place, PlacedTransaction, ResumeToken, Seq, TransactionId};
+use crate::{
+    ForeignRecord, Gap, Marker, Message, Place, PlacedTransaction, ResumeToken, Seq, TransactionId,
+};
 
 /// What a scanner hands out.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +14,8 @@ pub enum Entry {
     Marker(Marker),
     /// A hole: what is missing, and why. Nothing is skipped silently.
     Gap(Gap),
+    /// What somebody else wrote into the storage of the channel, where the scan asked for it.
+    Foreign(ForeignRecord),
 }
 
 impl Entry {
@@ -23,23 +27,23 @@ impl Entry {
         }
     }
 
-    /// Where it lies; `None` of a gap.
+    /// Where it lies; `None` of a gap and of a foreign record.
     pub fn place(&self) -> Option<Place> {
         match self {
             Self::Message(message) => Some(message.place),
             Self::Transaction(transaction) => Some(transaction.place),
             Self::Marker(marker) => Some(marker.place),
-            Self::Gap(_) => None,
+            Self::Gap(_) | Self::Foreign(_) => None,
         }
     }
 
-    /// The token from which a later scan goes on right behind it; `None` of a gap.
+    /// The token from which a later scan goes on right behind it; `None` of a gap and of a foreign record.
     pub fn token(&self) -> Option<ResumeToken> {
         match self {
             Self::Message(message) => Some(message.token()),
             Self::Transaction(transaction) => Some(transaction.token()),
             Self::Marker(marker) => Some(marker.token()),
-            Self::Gap(_) => None,
+            Self::Gap(_) | Self::Foreign(_) => None,
         }
     }
 }

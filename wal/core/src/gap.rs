@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::{Lsn, MessageId, Seq};
 
-/// A hole in a log.
+/// A hole in a log, or what somebody else wrote between its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
@@ -65,6 +65,15 @@ pub enum GapReason {
     Lost,
     /// It is there and damaged.
     Corrupt,
+    /// Nothing is missing: somebody else wrote into the channel's storage what is no record of walx.
+    Foreign,
+}
+
+impl GapReason {
+    /// Whether something that the channel had is not delivered.
+    pub const fn is_hole(self) -> bool {
+        !matches!(self, Self::Foreign)
+    }
 }
 
 impl fmt::Display for GapReason {
@@ -73,6 +82,7 @@ impl fmt::Display for GapReason {
             Self::Truncated => "truncated",
             Self::Lost => "lost",
             Self::Corrupt => "corrupt",
+            Self::Foreign => "foreign",
         })
     }
 }

@@ -52,6 +52,9 @@ pub struct ScanOption {
     pub transactions: Delivery,
     /// Whether points in time are delivered, as [`Wal::advance_tick`](crate::Wal::advance_tick) writes them. No by default.
     pub ticks: bool,
+    /// Whether each foreign record is delivered as it is, instead of a gap that tells how many there are. No by default.
+    /// Such a scan reads from the backend all the time, as the write-ahead cache has no foreign records.
+    pub foreign: bool,
     /// Bytes that are read ahead of the caller. 4 MiB by default.
     pub read_ahead_bytes: usize,
     /// Bytes of messages that may be kept until their transaction ends, and of a message that is put together from
@@ -79,6 +82,7 @@ impl ScanOption {
             virtual_channels: Vec::new(),
             transactions: Delivery::default(),
             ticks: false,
+            foreign: false,
             read_ahead_bytes: 4 << 20,
             transaction_buffer_bytes: Self::TRANSACTION_BUFFER_BYTES,
             spill: None,
@@ -127,6 +131,13 @@ impl ScanOption {
     #[must_use]
     pub fn with_ticks(mut self, ticks: bool) -> Self {
         self.ticks = ticks;
+        self
+    }
+
+    /// Delivers each foreign record as it is.
+    #[must_use]
+    pub fn with_foreign(mut self, foreign: bool) -> Self {
+        self.foreign = foreign;
         self
     }
 

@@ -43,6 +43,6 @@ pub trait Scanner: Stream<Item = Result<Entry>> + Send + Unpin + 'static {
     /// From where it reads at present.
     fn mode(&self) -> ScanMode;
 
-    /// From where a later scan goes on right behind the last entry handed out that is no gap; `None` before the first.
+    /// From where a later scan goes on right behind the last entry handed out that has a place; `None` before the first.
     fn token(&self) -> Option<ResumeToken>;
 }

@@ -28,11 +28,25 @@ pub struct Bounds {
     /// The newest record that is durable; `None` where there never was one. The tail lies right behind it. Where a
     /// record was and all are gone, it is named all the same.
     pub newest: Option<MessageId>,
+    /// The newest [foreign record](crate::ForeignRecord) that is durable, where it lies behind the newest record: a scan
+    /// that ends at the tail tells what lies up to it.
+    pub foreign: Option<MessageId>,
 }
 
 impl Bounds {
     /// Bounds from their parts.
     pub const fn new(earliest: Option<MessageId>, newest: Option<MessageId>) -> Self {
-        Self { earliest, newest }
+        Self {
+            earliest,
+            newest,
+            foreign: None,
+        }
+    }
+
+    /// Sets the newest foreign record behind the newest record.
+    #[must_use]
+    pub const fn with_foreign(mut self, foreign: Option<MessageId>) -> Self {
+        self.foreign = foreign;
+        self
     }
 }

@@ -47,6 +47,8 @@ pub struct VerifiedChannel {
     pub messages: u64,
     /// The bytes of its sound records, headers and properties included.
     pub bytes: u64,
+    /// What somebody else wrote into its storage: no damage.
+    pub foreign: u64,
     /// The lsn of its first sound message; `None` where there is none.
     pub first: Option<Lsn>,
     /// The lsn of its last sound message; `None` where there is none.
@@ -61,6 +63,7 @@ impl VerifiedChannel {
             records: 0,
             messages: 0,
             bytes: 0,
+            foreign: 0,
             first: None,
             last: None,
         }

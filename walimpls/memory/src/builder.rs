@@ -62,6 +62,7 @@ impl OpenerBuilderImpls for MemoryBuilder {
         // A store without a name would be another one at each open.
         let store = MemoryStore::shared(&name);
         parsed.name = Some(name);
-        Ok(Apart::new(config::to_config(&parsed)?).with_keep(store))
+        let apart = Apart::new(config::to_config(&parsed)?).with_keep(store.clone());
+        Ok(apart.with_foreign(store.foreign_writer()))
     }
 }

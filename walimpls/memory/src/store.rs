@@ -3,8 +3,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, Weak};
 
 use dashmap::DashMap;
-use walx_core::{ChannelName, Error, ErrorKind, Result};
-use walx_impls::OpenerImpls;
+use walx_core::{Bytes, ChannelName, Error, ErrorKind, MessageId, Result};
+use walx_impls::{ForeignWriter, OpenerImpls};
 use walx_utility::sync::lock;
 
 use crate::log::Log;
@@ -64,6 +64,31 @@ impl MemoryStore {
     /// The fault switches of a channel, which need not exist yet.
     pub fn faults(&self, channel: &ChannelName) -> Faults {
         Faults::new(self.channel(channel))
+    }
+
+    /// Puts what is no record of walx into a channel, as somebody else does who writes into the same storage.
+    pub fn foreign(&self, channel: &ChannelName, payload: impl Into<Bytes>) -> MessageId {
+        let channel = self.channel(channel);
+        let (id, wake) = lock(&channel.log).push_foreign(payload.into());
+        wake.wake();
+        id
+    }
+
+    /// One who does so.
+    pub fn foreign_writer(&self) -> ForeignWriter {
+        // Kept, a store of which only this is left would never go.
+        let store = Arc::downgrade(&self.0);
+        Arc::new(move |channel, payload| {
+            let store = store.upgrade().map(Self);
+            Box::pin(async move {
+                let store = store.ok_or_else(|| {
+                    let text = "the store is gone, and nobody can write into it";
+                    Error::new(ErrorKind::NotFound, text).with_channel(&channel)
+                })?;
+                store.foreign(&channel, payload);
+                Ok(())
+            })
+        })
     }
 
     /// The channel; made where it is missing, but not to be found before a writer opened it.

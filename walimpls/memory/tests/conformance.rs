@@ -9,6 +9,9 @@ use walx_testkit::TestStore;
 
 fn main() -> ExitCode {
     walx_testkit::main("memory", || {
-        TestStore::new(Arc::new(MemoryStore::new().builder()), Config::new())
+        let store = MemoryStore::new();
+        TestStore::new(Arc::new(store.builder()), Config::new())
+            .with_foreign(store.foreign_writer())
+            .with_keep(store)
     })
 }

@@ -150,8 +150,8 @@ impl Side {
                 }
                 continue;
             };
-            if matches!(entry, Entry::Gap(_)) {
-                *gap = true;
+            if let Entry::Gap(found) = &entry {
+                *gap |= found.reason.is_hole();
             } else if let Some(item) = Item::of(&entry)? {
                 return Ok(Some(item));
             }

@@ -62,6 +62,8 @@ impl Copier {
                     self.write().await?;
                     self.transaction(&transaction, origin).await?;
                 }
+                // The second store has all that the first one wrote.
+                (Entry::Gap(gap), _) if !gap.reason.is_hole() => {}
                 (Entry::Gap(gap), _) => self.gap(&gap),
                 // The scan doesn't ask for marks.
                 _ => {}

@@ -201,6 +201,7 @@ impl ScannerImpls for PatientScanner {
                         .rev()
                         .find_map(|scanned| match scanned {
                             Scanned::Record(record) => Some(record.id),
+                            Scanned::Foreign(foreign) => Some(foreign.id),
                             _ => None,
                         });
                     self.start = last.map_or(self.start, Start::After);

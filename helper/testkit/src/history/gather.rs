@@ -334,6 +334,10 @@ fn scanned<'a>(index: &mut Index<'a>, row: Row, at: Row, what: &'a What) {
                 place,
             });
         }
+        // Nothing is missing there; one that says so all the same is judged as any other.
+        What::Gap {
+            reason, lsns: None, ..
+        } if !reason.is_hole() => {}
         What::Gap { reason, lsns, .. } => scan.holes.push(Hole {
             at,
             reason: *reason,

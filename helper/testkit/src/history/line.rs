@@ -40,10 +40,11 @@ pub(super) const ENDINGS: [(&str, Ending); 3] = [
 ];
 
 /// The reasons of gaps and their words.
-pub(super) const REASONS: [(&str, GapReason); 3] = [
+pub(super) const REASONS: [(&str, GapReason); 4] = [
     ("truncated", GapReason::Truncated),
     ("lost", GapReason::Lost),
     ("corrupt", GapReason::Corrupt),
+    ("foreign", GapReason::Foreign),
 ];
 
 impl fmt::Display for Event {

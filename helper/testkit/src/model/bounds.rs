@@ -27,6 +27,11 @@ impl Log {
             return Ok(());
         }
         let Asked { cut, newest } = *asked;
+        let behind = bounds.foreign.is_none_or(|it| bounds.newest < Some(it));
+        not(
+            bounds.foreign.is_some() && !(self.foreign && behind),
+            "a foreign record is named that nobody wrote behind the newest",
+        )?;
         match (bounds.newest, newest) {
             (None, None) => {}
             (None, Some(newest)) => {

@@ -31,6 +31,8 @@ pub(super) struct Log {
     pub(super) asked_for: bool,
     /// Two opens at once: nobody knows which one came first, so nothing is said any more.
     pub(super) unknowable: bool,
+    /// Somebody else writes into its storage.
+    pub(super) foreign: bool,
 }
 
 /// The calls of one writer.
@@ -76,6 +78,7 @@ impl Log {
             opened_unseen: false,
             asked_for: false,
             unknowable: false,
+            foreign: false,
         }
     }
 

@@ -44,7 +44,7 @@ struct Inner {
 impl Model {
     /// The model of a backend that keeps older writers out; `None` of another one.
     pub(crate) fn of(backend: BackendName, capability: Capability) -> Option<Self> {
-        let orders_writers = matches!(capability.fence, Fence::Native | Fence::Lock);
+        let orders_writers = capability.fence != Fence::None;
         let inner = || Inner {
             backend,
             capability,
@@ -57,6 +57,11 @@ impl Model {
     /// The first answer that can't be right, if there was one.
     pub(crate) fn wrong(&self) -> Option<String> {
         lock(&self.0.wrong).clone()
+    }
+
+    /// From now on somebody else writes into this channel's storage.
+    pub(crate) fn expect_foreign(&self, channel: &ChannelName) {
+        lock(&self.log(channel)).foreign = true;
     }
 
     fn log(&self, channel: &ChannelName) -> Arc<Mutex<Log>> {

@@ -59,6 +59,11 @@ impl Scan {
         )?;
         let bound = match self.start {
             Start::Earliest => (0, 0),
+            // A foreign record, whose id nobody was told.
+            Start::At(start) if log.foreign && log.places.get(&start).is_none() => {
+                let wrong = id < start || log.places.from(&start).is_some_and(|it| it < first);
+                return not(wrong, &format!("a scan at {start} begins with {id}"));
+            }
             Start::At(start) => {
                 return not(id != start, &format!("a scan at {start} begins with {id}"));
             }

@@ -27,6 +27,8 @@ impl ScannerImpls for ModelledScanner {
         let verdict = match &answer {
             Ok(batch) => batch.iter().try_for_each(|scanned| match scanned {
                 Scanned::Record(stored) => self.scan.delivers(&mut log, stored),
+                Scanned::Foreign(_) if log.foreign => Ok(()),
+                Scanned::Foreign(it) => Err(format!("nobody else wrote what comes at {}", it.id)),
                 _ => Err(format!("damage in a sound log: {scanned:?}")),
             }),
             Err(error) => self.scan.ends(&log, error, self.closed.is()),

@@ -6,11 +6,14 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use walx_core::{Config, Error, ErrorKind, Result};
+use walx_impls::OpenerBuilderImpls;
 use walx_utility::sync::lock;
 
-use super::{Stop, Suite, Tried, Verdict};
+use super::{JOBS_ON_A_SERVER, Stop, Suite, Tried, Verdict};
 use crate::TestStore;
 use crate::report::{Report, table};
+use crate::server::Server;
 
 /// The number that the faults of a run go by; a failing test says it.
 const SEED: &str = "WALX_FAULT_SEED";
@@ -34,6 +37,47 @@ pub fn main_without_faults(
     harness(Suite::new(name, move || Ok(store())).with_faults(false))
 }
 
+/// As [`main`], for a backend that needs a server: `variable` says where it is, as `scripts/servers env` prints it, and
+/// `config` makes the configuration of a store there. Where it is missing the program fails and says how to start it,
+/// unless `WALX_WITHOUT` says that the run does without.
+///
+/// Each case has a store [apart](walx_impls::OpenerBuilderImpls::apart) on the server. Cases wait for it most of the
+/// time, so that more of them run at a time than there are processors.
+pub fn main_on_server(
+    name: &str,
+    variable: &str,
+    builder: Arc<dyn OpenerBuilderImpls>,
+    config: impl Fn(&str) -> Config + Send + Sync + 'static,
+) -> ExitCode {
+    match Server::find(variable, |name| std::env::var_os(name)) {
+        Server::At(place) => {
+            let store = move || apart(&builder, config(&place));
+            harness(Suite::new(name, store).with_jobs(JOBS_ON_A_SERVER.get()))
+        }
+        Server::LeftOut(why) => {
+            complain(&why.to_string());
+            ExitCode::SUCCESS
+        }
+        Server::Missing(why) => {
+            complain(&why.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A store of its own, on a thread without a runtime.
+fn apart(builder: &Arc<dyn OpenerBuilderImpls>, config: Config) -> Result<TestStore> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| {
+        let text = "the operating system gives no runtime";
+        Error::new(ErrorKind::Unavailable, text).with_source(error)
+    })?;
+    let apart = runtime.block_on(builder.apart(config))?;
+    Ok(TestStore::apart(Arc::clone(builder), apart))
+}
+
 fn harness(suite: Suite) -> ExitCode {
     let seed = match seed(std::env::var_os(SEED).as_deref()) {
         Ok(seed) => seed,
@@ -51,6 +95,7 @@ fn harness(suite: Suite) -> ExitCode {
         (Ok(name), Ok(version)) => suite.with_version(format!("{name} {version}")),
         _ => suite,
     };
+    let jobs = suite.jobs;
     let suite = Arc::new(suite);
     let all: Arc<Mutex<Vec<Tried>>> = Arc::default();
     let test = |trial: super::Trial| {
@@ -72,7 +117,9 @@ fn harness(suite: Suite) -> ExitCode {
     let trials = suite.trials();
     let count = trials.len();
     let tests = trials.into_iter().map(test).collect();
-    let code = libtest_mimic::run(&Arguments::from_args(), tests).exit_code();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(jobs);
+    let code = libtest_mimic::run(&arguments, tests).exit_code();
     let Some(file) = std::env::var_os(TABLE) else {
         return code;
     };
@@ -87,7 +134,7 @@ fn harness(suite: Suite) -> ExitCode {
 }
 
 /// A seed that is not understood must not be another one: the run would replay nothing.
-fn seed(text: Option<&OsStr>) -> Result<Option<u64>, String> {
+fn seed(text: Option<&OsStr>) -> std::result::Result<Option<u64>, String> {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
@@ -98,7 +145,7 @@ fn seed(text: Option<&OsStr>) -> Result<Option<u64>, String> {
     number.map(Some).ok_or_else(wrong)
 }
 
-fn completion(tried: &Tried) -> Result<Completion, Failed> {
+fn completion(tried: &Tried) -> std::result::Result<Completion, Failed> {
     match &tried.verdict {
         Verdict::Passed => Ok(Completion::Completed),
         Verdict::LeftOut(what) => Ok(Completion::ignored_with(format!("needs {what}"))),
@@ -113,7 +160,12 @@ fn completion(tried: &Tried) -> Result<Completion, Failed> {
     }
 }
 
-fn write(suite: &Suite, tried: Vec<Tried>, count: usize, file: &Path) -> Result<(), String> {
+fn write(
+    suite: &Suite,
+    tried: Vec<Tried>,
+    count: usize,
+    file: &Path,
+) -> std::result::Result<(), String> {
     if tried.len() != count {
         return Err(format!(
             "{TABLE}: the table is about the whole suite, and {} of its {count} tests ran: leave the filters out",
@@ -134,7 +186,6 @@ fn complain(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use walx_core::Config;
     use walx_memory::MemoryBuilder;
 
     use super::*;

@@ -6,6 +6,7 @@ mod stop;
 
 use std::any::Any;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -16,8 +17,12 @@ use walx_utility::{clock, random};
 use crate::run::{Facts, attempt, look};
 use crate::{Case, Failure, Outcome, TestStore};
 
-pub use harness::{main, main_without_faults};
+pub use harness::{main, main_on_server, main_without_faults};
 pub use stop::Stop;
+
+/// So many cases run at a time where each waits for a server most of the time: on two processors more would only wait
+/// longer.
+const JOBS_ON_A_SERVER: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
 type Factory = dyn Fn() -> Result<TestStore> + Send + Sync;
 
@@ -30,6 +35,8 @@ pub struct Suite {
     faults: bool,
     seed: Option<u64>,
     words: Vec<String>,
+    /// How many cases a test program runs at a time; none = as many as there are processors.
+    jobs: Option<usize>,
     /// Of the first store, which is kept until the suite goes: what all stores lie in lives as long.
     first: OnceLock<Result<(Facts, Keep)>>,
 }
@@ -49,6 +56,7 @@ impl Suite {
             faults: true,
             seed: None,
             words: Vec::new(),
+            jobs: None,
             first: OnceLock::new(),
         }
     }
@@ -71,6 +79,11 @@ impl Suite {
     #[must_use]
     pub fn with_seed(mut self, seed: Option<u64>) -> Self {
         self.seed = seed;
+        self
+    }
+
+    fn with_jobs(mut self, jobs: usize) -> Self {
+        self.jobs = Some(jobs);
         self
     }
 
@@ -110,6 +123,19 @@ impl Suite {
     /// Why no store can be made or opened.
     pub fn capability(&self) -> Result<Capability> {
         Ok(self.facts()?.capability)
+    }
+
+    /// How many cases to run at a time where nobody says otherwise: as many as there are processors, but more where
+    /// the store is on a server. The first call opens a store to ask it.
+    ///
+    /// # Errors
+    /// Why no store can be made or opened.
+    pub fn jobs(&self) -> Result<NonZeroUsize> {
+        let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Ok(match self.capability()?.needs_server {
+            true => processors.max(JOBS_ON_A_SERVER),
+            false => processors,
+        })
     }
 
     fn facts(&self) -> Result<&Facts> {
@@ -152,7 +178,11 @@ impl Suite {
             if let Some(what) = case.excused(&capability) {
                 return Ok(Verdict::LeftOut(what));
             }
-            attempt(case, (self.store)()?, capability, seed, stop)?;
+            let store = (self.store)()?;
+            if case.is_about_foreign_records() && store.foreign.is_none() {
+                return Ok(Verdict::LeftOut("storage that others write into"));
+            }
+            attempt(case, store, capability, seed, stop)?;
             Ok(Verdict::Passed)
         };
         run().unwrap_or_else(Verdict::Failed)

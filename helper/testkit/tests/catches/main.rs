@@ -20,8 +20,11 @@ use broken::{Broken, Defect};
 const LIMIT: &str = "1100KiB";
 
 fn store(defect: Defect) -> TestStore {
-    let builder = Broken::new(MemoryStore::new().builder(), defect);
+    let store = MemoryStore::new();
+    let builder = Broken::new(store.builder(), defect);
     TestStore::new(Arc::new(builder), Config::new().with("max_record", LIMIT))
+        .with_foreign(store.foreign_writer())
+        .with_keep(store)
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -68,7 +71,7 @@ fn every_case_has_a_name_of_its_own_and_a_promise() {
 fn there_is_a_group_for_each_thing_that_a_log_promises() {
     const GROUPS: &str = "open owner append order batch ids scan positions tail gaps truncate fence reopen limits \
                           cancel concurrency close read_only fault transactions virtual_channels exactly_once \
-                          chunks conditional upper";
+                          chunks conditional upper foreign";
     let names: Vec<_> = cases().iter().map(|case| case.name()).collect();
     for group in GROUPS.split_whitespace() {
         let mut groups = names.iter().map(|name| name.split("::").nth(1));

@@ -10,7 +10,7 @@ use walx_adaptor::planted::{Bug, plant};
 use walx_testkit::cases;
 use walx_utility::sync::lock;
 
-use crate::broken::{ALL, Defect};
+use crate::broken::{Defect, all};
 use crate::{capability, outcome};
 
 /// Cases that no defect makes fail, and why that can't be.
@@ -28,7 +28,7 @@ enum Planted {
 
 /// The cases that find each of them, in the order of the suite.
 fn found() -> Vec<(Planted, Vec<String>)> {
-    let backends = ALL.iter().map(|it| Planted::Backend(it.0));
+    let backends = all().map(|it| Planted::Backend(it.0));
     let planted: Vec<_> = backends
         .chain(Bug::ALL.iter().map(|bug| Planted::Adaptor(*bug)))
         .collect();
@@ -36,7 +36,7 @@ fn found() -> Vec<(Planted, Vec<String>)> {
     let jobs: Vec<_> = (0..planted.len())
         .flat_map(|it| (0..cases.len()).map(move |case| (it, case)))
         .filter(|(it, case)| {
-            let aimed_at = |defect| ALL.iter().any(|it| it.0 == defect && it.2.contains(&LONG));
+            let aimed_at = |defect| all().any(|it| it.0 == defect && it.2.contains(&LONG));
             let aimed = matches!(planted[*it], Planted::Backend(defect) if aimed_at(defect));
             let name = cases[*case].name();
             // What many owners do finds nearly everything, in seconds each: these are enough to show it.
@@ -121,7 +121,7 @@ fn every_defect_is_found_and_no_case_is_idle() {
         .filter(|it| matches!(it, Planted::Backend(_)))
         .collect();
     let mut missed = Vec::new();
-    for (defect, _, names) in ALL {
+    for (defect, _, names) in all() {
         let by = found
             .iter()
             .find(|it| it.0 == Planted::Backend(*defect))
@@ -153,7 +153,7 @@ fn the_page_shows(found: &[(Planted, Vec<String>)]) {
     let mut table =
         "| Defect | What the backend does | The first case that finds it |\n|---|---|---|\n"
             .to_owned();
-    for (defect, what, _) in ALL {
+    for (defect, what, _) in all() {
         let first = found
             .iter()
             .find(|it| it.0 == Planted::Backend(*defect))

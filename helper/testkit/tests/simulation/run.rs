@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use walx_core::{
-    ChannelName, Delivery, End, Entry, MarkerKind, Message, OpenOption, Opener, Progress, Result,
-    ScanOption, Seq, TransactionId, VirtualChannel, Wal,
+    ChannelName, Delivery, End, Entry, GapReason, MarkerKind, Message, OpenOption, Opener,
+    Progress, Result, ScanOption, Seq, TransactionId, VirtualChannel, Wal,
 };
 use walx_testkit::history::{Checks, History, check};
 use walx_utility::{clock, random};
@@ -171,6 +171,10 @@ async fn close_down(world: &Arc<World>, opener: &dyn Opener, at: usize) {
         // Clocks of owners before were ahead.
         .with_max_clock_ahead(Duration::from_secs(3_600))
         .with_tick_source(world.ticks(0, false));
+    // Nobody is to stumble over them, and a reader is to be told.
+    for _ in 0..FOREIGN {
+        world.store.foreign(name, "what somebody else wrote");
+    }
     let wal = match world.soon("the last open", opener.open(option)).await {
         Some(Ok(wal)) => wal,
         Some(Err(error)) => return world.trace.wrong(format_args!("the last open: {error}")),
@@ -209,6 +213,36 @@ async fn close_down(world: &Arc<World>, opener: &dyn Opener, at: usize) {
         world
             .trace
             .wrong(format_args!("the last owner's close: {error}"));
+    }
+    match world.soon("the last reader", told(opener, name)).await {
+        Some(Ok(told)) if told == [FOREIGN] => {}
+        other => world.trace.wrong(format_args!(
+            "of {FOREIGN} foreign records is told: {other:?}"
+        )),
+    }
+}
+
+/// So many foreign records lie before the last owner's first record.
+const FOREIGN: u64 = 3;
+
+/// Of how many foreign records each gap tells that a reader meets.
+async fn told(opener: &dyn Opener, name: &ChannelName) -> Result<Vec<u64>> {
+    let wal = opener.open_read_only(OpenOption::new(name.clone())).await?;
+    let all = ScanOption::earliest().until(End::Tail);
+    let mut scanner = wal.scan(all).await?;
+    let mut told = Vec::new();
+    loop {
+        let batch = scanner.next_batch(64).await?;
+        if batch.is_empty() {
+            wal.close().await?;
+            return Ok(told);
+        }
+        told.extend(batch.iter().filter_map(|entry| match entry {
+            Entry::Gap(gap) if gap.reason == GapReason::Foreign => {
+                gap.detail.split(' ').next()?.parse::<u64>().ok()
+            }
+            _ => None,
+        }));
     }
 }
 

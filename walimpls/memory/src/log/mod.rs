@@ -1,14 +1,16 @@
 //! The log of one channel: everything that happens under its lock.
 
+mod item;
 mod read;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use walx_core::{Error, ErrorKind, MessageId, Record, Result};
+use walx_core::{Bytes, Error, ErrorKind, MessageId, Record, Result};
 use walx_impls::Batch;
 
+use self::item::Item;
 use crate::faults::{Answer, Switches};
 use crate::id;
 use crate::pending::Pending;
@@ -16,9 +18,13 @@ use crate::pending::Pending;
 /// Records by number, and who may add to them.
 #[derive(Default)]
 pub(crate) struct Log {
-    records: VecDeque<Record>,
-    /// The number of the first record that is kept.
+    items: VecDeque<Item>,
+    /// The number of the first one that is kept.
     first: u64,
+    /// The number of the newest record that was dropped.
+    dropped: Option<u64>,
+    /// Whether somebody else ever wrote here.
+    foreign: bool,
     /// Scanners see the records before this number.
     confirmed: u64,
     /// Grows with each writer; only the newest one may append.
@@ -215,7 +221,12 @@ impl Log {
             return Err(Error::new(ErrorKind::InvalidInput, text));
         }
         if number >= self.first {
-            self.records.drain(..=(number - self.first) as usize);
+            let dropped = self.items.drain(..=(number - self.first) as usize);
+            for (number, item) in (self.first..).zip(dropped) {
+                if item.header().is_some() {
+                    self.dropped = Some(number);
+                }
+            }
             self.first = number + 1;
         }
         Ok(())
@@ -240,13 +251,21 @@ impl Log {
     fn push(&mut self, records: Batch<Record>) -> Batch<MessageId> {
         records.map(|record| {
             let id = id::of(self.end());
-            self.records.push_back(record);
+            self.items.push_back(Item::Record(record));
             id
         })
     }
 
+    /// Somebody else writes into the same storage.
+    pub(crate) fn push_foreign(&mut self, payload: Bytes) -> (MessageId, Wake) {
+        let id = id::of(self.end());
+        self.items.push_back(Item::Foreign(payload));
+        self.foreign = true;
+        (id, self.confirm(self.confirmed))
+    }
+
     fn end(&self) -> u64 {
-        self.first + self.records.len() as u64
+        self.first + self.items.len() as u64
     }
 }
 

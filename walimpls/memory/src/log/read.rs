@@ -1,9 +1,10 @@
 //! What scanners ask of a log.
 
 use walx_core::{Bounds, Error, ErrorKind, MessageId, Result};
-use walx_impls::{Mark, Scanned, Start, StoredRecord};
+use walx_impls::{Mark, Scanned, Start};
 
 use super::Log;
+use super::item::Item;
 use crate::id;
 
 /// The most records that a scanner takes at a time, so that a writer doesn't wait long for the lock.
@@ -11,11 +12,30 @@ const MAX_BATCH: usize = 512;
 
 impl Log {
     pub(crate) fn bounds(&self) -> Bounds {
-        let newest = (self.confirmed > 0).then(|| id::of(self.confirmed - 1));
-        Bounds::new(
-            (self.confirmed > self.first).then(|| id::of(self.first)),
-            newest,
-        )
+        let mut records = self.confirmed_records();
+        let earliest = records.next();
+        let newest = records.next_back().or(earliest).or(self.dropped);
+        let foreign = self.confirmed.checked_sub(1).filter(|last| {
+            let foreign = *last >= self.first && newest.is_none_or(|newest| newest < *last);
+            self.foreign && foreign
+        });
+        Bounds::new(earliest.map(id::of), newest.map(id::of)).with_foreign(foreign.map(id::of))
+    }
+
+    /// The numbers of the records that scanners see.
+    fn confirmed_records(&self) -> impl DoubleEndedIterator<Item = u64> {
+        let there = (self.confirmed - self.first) as usize;
+        let items = self.items.range(..there).enumerate();
+        items.filter_map(|(at, item)| item.header().map(|_| self.first + at as u64))
+    }
+
+    /// The number of the record so many before the tail, or of the first one.
+    fn last(&self, count: u64) -> u64 {
+        if count == 0 || !self.foreign {
+            return self.confirmed.saturating_sub(count).max(self.first);
+        }
+        let nth = usize::try_from(count - 1).unwrap_or(usize::MAX);
+        self.confirmed_records().nth_back(nth).unwrap_or(self.first)
     }
 
     /// The number that a scan starts with, and a number for the scanner itself.
@@ -24,7 +44,7 @@ impl Log {
             Start::Earliest => self.first,
             Start::At(id) => self.kept(id, id::number(id)?)?,
             Start::After(id) => self.kept(id, id::number(id)?)? + 1,
-            Start::Last(count) => self.confirmed.saturating_sub(count).max(self.first),
+            Start::Last(count) => self.last(count),
             Start::Near(mark) => self.near(mark),
         };
         if number < self.first {
@@ -42,15 +62,12 @@ impl Log {
         let there = self.confirmed.saturating_sub(from).min(MAX_BATCH as u64) as usize;
         let mut batch = Vec::with_capacity(there);
         let mut bytes = 0_usize;
-        for (number, record) in (from..).zip(self.records.range(skip as usize..).take(there)) {
-            bytes = bytes.saturating_add(record.bytes());
+        for (number, item) in (from..).zip(self.items.range(skip as usize..).take(there)) {
+            bytes = bytes.saturating_add(item.bytes());
             if !batch.is_empty() && bytes > max_bytes {
                 break;
             }
-            batch.push(Scanned::Record(StoredRecord {
-                id: id::of(number),
-                record: record.clone(),
-            }));
+            batch.push(item.scanned(number));
         }
         Ok((!batch.is_empty()).then_some(batch))
     }
@@ -68,19 +85,14 @@ impl Log {
     /// Ticks and lsns ascend, so that the half with the mark is known; Barriers have no lsn, and a tick that may be
     /// smaller than that of a record which landed late: they take those before.
     fn near(&self, mark: Mark) -> u64 {
-        let before = |at: usize| match mark {
-            Mark::Tick(tick) => self
-                .records
-                .range(..=at)
-                .rev()
-                .find_map(|it| it.header.seq.map(|_| it.header.tick))
-                .is_none_or(|it| it < tick),
-            Mark::Lsn(lsn) => self
-                .records
-                .range(..=at)
-                .rev()
-                .find_map(|it| it.header.lsn)
-                .is_none_or(|it| it < lsn),
+        let before = |at: usize| {
+            let mut headers = self.items.range(..=at).rev().filter_map(Item::header);
+            match mark {
+                Mark::Tick(tick) => headers
+                    .find_map(|it| it.seq.map(|_| it.tick))
+                    .is_none_or(|it| it < tick),
+                Mark::Lsn(lsn) => headers.find_map(|it| it.lsn).is_none_or(|it| it < lsn),
+            }
         };
         let (mut low, mut high) = (0, (self.confirmed - self.first) as usize);
         while low < high {
@@ -92,7 +104,8 @@ impl Log {
             }
         }
         // Nor behind Barriers that stand before it: a tick may be one of theirs.
-        while low > 0 && self.records[low - 1].header.seq.is_none() {
+        let numbered = |at: usize| self.items[at].header().is_some_and(|it| it.seq.is_some());
+        while low > 0 && !numbered(low - 1) {
             low -= 1;
         }
         self.first + low as u64

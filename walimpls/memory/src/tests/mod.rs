@@ -1,5 +1,6 @@
 mod apart;
 mod faults;
+mod foreign;
 
 use std::sync::Arc;
 use std::time::Duration;

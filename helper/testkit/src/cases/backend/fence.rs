@@ -16,8 +16,9 @@ use crate::journal::Journal;
 use crate::reading::read;
 use crate::{Case, Context, Outcome};
 
-fn native(capability: &Capability) -> bool {
-    capability.fence == Fence::Native
+/// Whether a live owner is pushed out.
+fn pushes_out(capability: &Capability) -> bool {
+    matches!(capability.fence, Fence::Native | Fence::ReadBack)
 }
 
 fn lock(capability: &Capability) -> bool {
@@ -38,7 +39,7 @@ pub(super) fn cases() -> Vec<Case> {
         case!(
             a_writer_of_another_opener_fences_an_older_one,
             "After the second open has answered, nothing of the first writer is acknowledged or lands.",
-            needs "a native fence": native
+            needs "a fence without a lock": pushes_out
         ),
         case!(
             a_live_holder_of_the_lock_is_not_pushed_out,
@@ -63,12 +64,12 @@ pub(super) fn cases() -> Vec<Case> {
         case!(
             a_token_is_stale_where_another_opener_s_writer_was_opened_since,
             "`Claim::Resume` is `Fenced` where the newer writer is another opener's, and leaves that one in its rights.",
-            needs "a native fence": native
+            needs "a fence without a lock": pushes_out
         ),
         case!(
             appends_of_an_older_writer_never_land_behind_the_newer_one_s_first_record,
             "Of appends on their way while another opener's writer opens, what lands lies before that one's Barrier.",
-            needs "a native fence": native
+            needs "a fence without a lock": pushes_out
         ),
         case!(
             an_older_handle_of_a_resumed_writer_is_powerless,

@@ -7,6 +7,7 @@ mod close;
 mod concurrency;
 mod fault;
 mod fence;
+mod foreign;
 mod gaps;
 mod ids;
 mod limits;
@@ -35,6 +36,7 @@ pub(super) fn cases() -> Vec<Case> {
         positions::cases(),
         tail::cases(),
         gaps::cases(),
+        foreign::cases(),
         read_only::cases(),
         truncate::cases(),
         fence::cases(),

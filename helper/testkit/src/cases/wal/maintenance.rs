@@ -129,7 +129,9 @@ async fn a_log_can_be_verified_while_its_owner_appends(context: Context) -> Outc
         let burst: Vec<_> = (0..20)
             .map(|i| wal.append(Message::new(format!("{round}/{i}"))))
             .collect();
-        let verified = store.verify(None, &Progress::default()).await?;
+        // On a server others may have damaged channels of their own meanwhile.
+        let only = Some(&option.channel).filter(|_| store.capability().needs_server);
+        let verified = store.verify(only, &Progress::default()).await?;
         ensure!(
             verified.findings.is_empty(),
             "a log that is being written has the findings {:?}",

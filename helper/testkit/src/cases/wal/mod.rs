@@ -9,6 +9,7 @@ mod concurrency;
 mod conditional;
 mod exactly_once;
 mod fault;
+mod foreign;
 mod gaps;
 mod maintenance;
 mod order;
@@ -41,6 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
         conditional::cases(),
         upper::cases(),
         gaps::cases(),
+        foreign::cases(),
         read_only::cases(),
         truncate::cases(),
         reopen::cases(),

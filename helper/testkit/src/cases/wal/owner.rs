@@ -9,8 +9,9 @@ use crate::case::{case, ensure, refused, same};
 use crate::log::{PATIENCE, append, message, messages, new_log, option, same_channel};
 use crate::{Case, Context, Failure, Outcome};
 
-fn native(capability: &Capability) -> bool {
-    capability.fence == Fence::Native
+/// Whether a live owner is pushed out.
+fn pushes_out(capability: &Capability) -> bool {
+    matches!(capability.fence, Fence::Native | Fence::ReadBack)
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -26,17 +27,17 @@ pub(super) fn cases() -> Vec<Case> {
         case!(
             a_channel_that_was_not_released_is_a_conflict_unless_it_is_taken_over,
             "The error names the owner that did not release it; `take_over` or a larger term opens it.",
-            needs "a native fence": native
+            needs "a fence without a lock": pushes_out
         ),
         case!(
             an_owner_that_was_overtaken_is_never_acknowledged_again,
             "Its appends are `Fenced`, nothing of them is delivered, and it learns so.",
-            needs "a native fence": native
+            needs "a fence without a lock": pushes_out
         ),
         case!(
             of_two_owners_in_one_process_the_older_one_is_told_at_once,
             "Every append of it that is on its way, and everybody who waits for its end, hears of the new owner by name.",
-            needs "a native fence": native
+            needs "a fence without a lock": pushes_out
         ),
         case!(
             an_owner_that_is_not_to_be_disturbed_is_not,

@@ -1,5 +1,5 @@
 //! Entries as short words, which a case can compare with what must come: `a`, `[b c]` for a transaction, `<commit 2>` for
-//! a mark, `(truncated)` for a gap.
+//! a mark, `(truncated)` for a gap, `{x}` for a foreign record.
 
 use std::fmt::Write;
 
@@ -36,6 +36,7 @@ pub(super) fn word(entry: &Entry) -> Outcome<String> {
             other => return Err(Failure::new(format!("nobody knows the mark {other:?}"))),
         },
         Entry::Gap(gap) => format!("({})", gap.reason),
+        Entry::Foreign(it) => format!("{{{}}}", String::from_utf8_lossy(&it.payload)),
         other => return Err(Failure::new(format!("nobody knows the entry {other:?}"))),
     })
 }

@@ -84,7 +84,15 @@ impl Proxy {
     /// # Errors
     /// Where the operating system gives no port.
     pub async fn start(server: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::start_at((std::net::Ipv4Addr::LOCALHOST, 0).into(), server).await
+    }
+
+    /// The same at an address that is known before: the one at which a broker tells clients to connect.
+    ///
+    /// # Errors
+    /// Where the address is taken.
+    pub async fn start_at(address: SocketAddr, server: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             server,

@@ -72,4 +72,7 @@ pub(crate) enum Defect {
     CloseHangs,
     StoreLeavesHandlesOpen,
     AReadersCloseClosesAll,
+    HidesForeignRecords,
+    ForeignRecordsAreBounds,
+    CountsForeignRecords,
 }

@@ -18,7 +18,7 @@ use walx_memory::MemoryStore;
 
 pub(crate) use defect::Defect;
 use opener::BrokenOpener;
-pub(crate) use table::ALL;
+pub(crate) use table::all;
 
 /// What a defect must remember, for all openers of a store.
 #[derive(Default)]

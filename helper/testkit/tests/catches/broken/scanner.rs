@@ -77,6 +77,10 @@ impl BrokenScanner {
         }
         self.last = batch.last().cloned();
         for scanned in batch {
+            if self.defect == Defect::HidesForeignRecords && matches!(scanned, Scanned::Foreign(_))
+            {
+                continue;
+            }
             self.seen += 1;
             let fourth = self.seen.is_multiple_of(4);
             match self.defect {

@@ -1,9 +1,18 @@
 //! What each defect does, and which cases are there to find it.
 
+mod foreign;
+
 use super::Defect as D;
 
-/// Each defect, what the backend does, and cases that must find it, whatever others do.
-pub(crate) const ALL: &[(D, &str, &[&str])] = &[
+/// A defect, what the backend does, and cases that must find it, whatever others do.
+pub(crate) type Row = (D, &'static str, &'static [&'static str]);
+
+/// Each defect.
+pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
+    OF_RECORDS.iter().chain(foreign::ALL)
+}
+
+const OF_RECORDS: &[Row] = &[
     (
         D::ScanSkips,
         "a scan leaves out each fourth record",

@@ -39,6 +39,17 @@ impl RoWalImpls for BrokenReader {
             (Defect::LastGivesTooFew, Start::Last(count)) => Start::Last(count.saturating_sub(1)),
             (_, start) => start,
         };
+        let start = match (self.defect, start) {
+            (Defect::CountsForeignRecords, Start::Last(count @ 1..)) => {
+                let bounds = self.inner.bounds().await?;
+                let last = bounds.foreign.or(bounds.newest);
+                let back = i64::try_from(count).map_or(i64::MIN, |count| 1 - count);
+                let first = last.map(|last| beside(last, back));
+                let kept = first.filter(|it| Some(*it) > bounds.earliest && Some(*it) < last);
+                kept.map_or(start, Start::At)
+            }
+            (_, start) => start,
+        };
         if let (Defect::LosesWhoHasSeenEverything, Start::After(_)) = (self.defect, start) {
             let bounds = self.inner.bounds().await?;
             if bounds.earliest.is_none() && bounds.newest.is_some() {
@@ -114,6 +125,9 @@ pub(super) fn bounds(defect: Defect, bounds: Bounds) -> Bounds {
             Bounds::new(bounds.earliest, bounds.newest.map(|id| beside(id, -1)))
         }
         Defect::EarliestIsAhead => Bounds::new(bounds.newest, bounds.newest),
+        Defect::ForeignRecordsAreBounds => {
+            Bounds::new(bounds.earliest, bounds.foreign.or(bounds.newest))
+        }
         Defect::BoundsForgetWhatWasTruncated if bounds.earliest.is_none() => Bounds::default(),
         _ => bounds,
     }

@@ -121,7 +121,7 @@ async fn channel_of_many_owners(
                 drop(writer);
                 wal.close().await?;
             }
-            1 if context.capability().fence == Fence::Native => {
+            1 if context.capability().fence != Fence::Lock => {
                 overtaken.push(writer.leave());
                 store = context.store().await?;
             }

@@ -58,6 +58,37 @@ pub(super) const PLANTS: &[Plant] = &[
         },
     ),
     (
+        "a gap of foreign records stands where a message is missing",
+        Check::Lost,
+        |s, broken| {
+            let w = s.open(1);
+            let a = s.append(w, 1, 0);
+            let b = s.append(w, 1, 1);
+            let c = s.append(w, 1, 2);
+            let scan = s.scan(w, Start::Earliest, Stop::Tail);
+            s.deliver(scan, a, 0, 1);
+            if !broken {
+                s.deliver(scan, b, 1, 1);
+            }
+            s.gap(scan, GapReason::Foreign, None);
+            s.deliver(scan, c, 2, 1);
+            s.end(scan);
+        },
+    ),
+    (
+        "foreign records are told to be messages that are missing",
+        Check::Told,
+        |s, broken| {
+            let w = s.open(1);
+            let a = s.append(w, 1, 0);
+            let scan = s.scan(w, Start::Earliest, Stop::Tail);
+            let lsns = broken.then_some((1, 2));
+            s.deliver(scan, a, 0, 1);
+            s.gap(scan, GapReason::Foreign, lsns);
+            s.end(scan);
+        },
+    ),
+    (
         "a loss is told where nothing was damaged",
         Check::Told,
         |s, broken| {
