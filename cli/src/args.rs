@@ -142,7 +142,10 @@ with a mark where it begins and ends. Marks go to stderr, with json to stdout as
 {\"marker\":{…}}, with table as a row.
 
 A hole in the log is a line on stderr, with json an object {\"gap\":{…}} on
-stdout. Where records were lost or are damaged the exit code is 9.
+stdout. Where records were lost or are damaged the exit code is 9. What others
+wrote into the storage, as other programs can into a topic, is told as a gap
+(foreign) too, though nothing is missing. With --foreign it is printed instead:
+the payload, with json {\"foreign\":{…}}, with table a row.
 
 json prints one object a line: lsn, id, tick, term, properties, payload, and, if
 a record has them, virtual_channel, idempotency_key, transaction. What is not
@@ -170,6 +173,9 @@ pub(crate) struct TailArgs {
     /// Print marks of points in time too
     #[arg(long)]
     pub(crate) ticks: bool,
+    /// Print what others wrote into the channel's storage, as it is
+    #[arg(long)]
+    pub(crate) foreign: bool,
     /// End after this many records
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
@@ -213,9 +219,16 @@ killed with SIGKILL at random moments and started again. In the end every
 acknowledged record must have reached every scanner: with its bytes, once, in
 order. The verdict goes to stdout; the exit code is 9 unless it is clean.
 
-Example:
-  walx demo --seconds 60 --kills 10")]
+With --store the two channels are in that store, whatever its kind, under names
+that nobody else has; they stay there.
+
+Examples:
+  walx demo --seconds 60 --kills 10
+  walx demo --store file:./data")]
 pub(crate) struct DemoArgs {
+    /// Store URI to use instead of a temporary file store
+    #[arg(long, value_name = "STORE", conflicts_with = "keep")]
+    pub(crate) store: Option<String>,
     /// How long the writers append
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) seconds: u32,
@@ -234,6 +247,9 @@ pub(crate) struct DemoArgs {
 #[derive(Args, Debug)]
 pub(crate) struct WriterArgs {
     pub(crate) store: String,
+    /// What stands before the names of the channels.
+    #[arg(long, default_value = "")]
+    pub(crate) prefix: String,
     #[arg(long)]
     pub(crate) input: Option<PathBuf>,
     #[arg(long, default_value_t = demo::RATE)]

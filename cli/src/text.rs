@@ -49,11 +49,20 @@ pub(crate) fn size(bytes: u64) -> String {
 
 /// The time in a tick; none where there is no record yet.
 pub(crate) fn time(tick: Tick) -> Option<String> {
-    (tick != Tick::ZERO).then(|| {
-        let time = UNIX_EPOCH + Duration::from_millis(tick.unix_ms());
-        humantime::format_rfc3339_millis(time).to_string()
-    })
+    (tick != Tick::ZERO).then(|| unix_ms(tick.unix_ms()))
 }
+
+/// A time of day; one that no calendar has stays the number that it is.
+pub(crate) fn unix_ms(unix_ms: u64) -> String {
+    if unix_ms >= END_OF_TIME_MS {
+        return unix_ms.to_string();
+    }
+    let time = UNIX_EPOCH + Duration::from_millis(unix_ms);
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+/// The year 10000.
+const END_OF_TIME_MS: u64 = 253_402_300_800_000;
 
 /// A value, or a dash where it isn't known.
 pub(crate) fn or_dash(value: Option<impl fmt::Display>) -> String {

@@ -57,8 +57,12 @@ pub(crate) async fn run(args: Args) -> Result<Code, Failure> {
 async fn print(verified: &Verified, out: &mut Out) -> Result<(), Failure> {
     for it in &verified.channels {
         let lsns = lsns(it.first, it.last);
+        let foreign = match it.foreign {
+            0 => String::new(),
+            some => format!("; {} of others", count(some, "record")),
+        };
         out.line(format_args!(
-            "{}: {}{lsns}; {}, {}",
+            "{}: {}{lsns}; {}, {}{foreign}",
             it.channel,
             count(it.messages, "message"),
             count(it.records, "record"),
@@ -121,6 +125,8 @@ struct ChannelFields<'a> {
     messages: u64,
     records: u64,
     bytes: u64,
+    /// Records that walx did not write.
+    foreign: u64,
     first_lsn: Option<u64>,
     last_lsn: Option<u64>,
 }
@@ -132,6 +138,7 @@ impl<'a> From<&'a VerifiedChannel> for ChannelFields<'a> {
             messages: it.messages,
             records: it.records,
             bytes: it.bytes,
+            foreign: it.foreign,
             first_lsn: it.first.map(|lsn| lsn.get()),
             last_lsn: it.last.map(|lsn| lsn.get()),
         }

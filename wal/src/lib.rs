@@ -60,6 +60,8 @@ pub use walx_utility::{flow, metric};
 
 #[cfg(feature = "file")]
 pub use walx_file as file;
+#[cfg(feature = "kafka")]
+pub use walx_kafka as kafka;
 #[cfg(feature = "memory")]
 pub use walx_memory as memory;
 
@@ -72,6 +74,10 @@ pub fn install_default() {
         walx_registry::register_default(Arc::new(walx_file::FileBuilder));
         #[cfg(not(feature = "file"))]
         walx_registry::announce_missing(BackendName::constant("file"), "file");
+        #[cfg(feature = "kafka")]
+        walx_registry::register_default(Arc::new(walx_kafka::KafkaBuilder));
+        #[cfg(not(feature = "kafka"))]
+        walx_registry::announce_missing(BackendName::constant("kafka"), "kafka");
         #[cfg(feature = "memory")]
         walx_registry::register_default(Arc::new(walx_memory::MemoryBuilder::default()));
         #[cfg(not(feature = "memory"))]

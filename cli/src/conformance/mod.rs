@@ -56,7 +56,7 @@ pub(crate) struct Args {
     /// The number that the faults go by [default: another one for each run]
     #[arg(long, value_name = "N", conflicts_with = "plain")]
     seed: Option<u64>,
-    /// How many cases run at a time [default: one a processor]
+    /// How many cases run at a time [default: one a processor, 8 on a server]
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// table: for people; json: an object a line; markdown: a row a store

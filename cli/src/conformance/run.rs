@@ -1,5 +1,4 @@
 use std::num::NonZeroUsize;
-use std::thread::available_parallelism;
 
 use tokio::sync::{mpsc, oneshot};
 use walx_testkit::{Report, Stop, Suite, Tried, Verdict, table};
@@ -39,10 +38,9 @@ pub(super) async fn all(
     signals: &mut Signals,
     out: &mut Out,
 ) -> Result<Code, Failure> {
-    let jobs = args.jobs.or_else(|| available_parallelism().ok());
     let mut reports = Vec::new();
     for suite in suites {
-        let mut run = Run::start(suite, jobs.unwrap_or(NonZeroUsize::MIN))?;
+        let mut run = Run::start(suite, args.jobs)?;
         let ended = run.follow(args.output, signals, out).await?;
         match ended {
             Ended::Early(code) => return Ok(code),
@@ -88,7 +86,7 @@ enum Ended {
 }
 
 impl Run {
-    fn start(suite: Suite, jobs: NonZeroUsize) -> Result<Self, Failure> {
+    fn start(suite: Suite, jobs: Option<NonZeroUsize>) -> Result<Self, Failure> {
         let stop = Stop::default();
         let (send, tried) = mpsc::channel(64);
         let (answer, report) = oneshot::channel();
@@ -100,9 +98,12 @@ impl Run {
             report,
         };
         let work = move || {
-            let report = suite.run(jobs, &stop, |it| {
-                // Where nobody listens any more the program ends.
-                let _ = send.blocking_send(it.clone());
+            let jobs = jobs.map_or_else(|| suite.jobs(), Ok);
+            let report = jobs.and_then(|jobs| {
+                suite.run(jobs, &stop, |it| {
+                    // Where nobody listens any more the program ends.
+                    let _ = send.blocking_send(it.clone());
+                })
             });
             let _ = answer.send(report);
         };

@@ -31,7 +31,7 @@ fn backend(store: &str) -> walx::Result<(Arc<dyn OpenerBuilderImpls>, Config)> {
 
 async fn apart(backend: &Arc<dyn OpenerBuilderImpls>, config: &Config) -> walx::Result<TestStore> {
     let apart = backend.apart(config.clone()).await?;
-    Ok(TestStore::new(Arc::clone(backend), apart.config).with_keep(apart.keep))
+    Ok(TestStore::apart(Arc::clone(backend), apart))
 }
 
 /// Why there is nothing to run on. What is wrong with a URI is a matter of configuration.

@@ -36,6 +36,8 @@ pub(super) struct Pump<'a> {
     count: u64,
     bytes: u64,
     gaps: u64,
+    /// Places of the source where others wrote.
+    foreign: u64,
     undecided: u64,
     progress: Progress,
     code: Code,
@@ -65,6 +67,7 @@ impl<'a> Pump<'a> {
             count: 0,
             bytes: 0,
             gaps: 0,
+            foreign: 0,
             undecided: 0,
             progress: Progress::start(),
             code: Code::Ok,
@@ -112,6 +115,10 @@ impl<'a> Pump<'a> {
         if self.gaps > 0 {
             report += &format!("; skipped {}", text::count(self.gaps, "hole"));
         }
+        if self.foreign > 0 {
+            let places = text::count(self.foreign, "place");
+            report += &format!("; left out what others wrote in {places} of SRC");
+        }
         if self.undecided > 0 {
             report += &format!(
                 "; {} more may have been copied: look at DST before you go on",
@@ -151,6 +158,7 @@ impl<'a> Pump<'a> {
                 self.append(place.lsn, Part::Message(place.lsn), message, append);
             }
             Entry::Transaction(source) => self.open = self.begin(source),
+            Entry::Gap(gap) if !gap.reason.is_hole() => self.foreign += 1,
             Entry::Gap(gap) => self.meet(&gap),
             other => self.fail(Failure::new(
                 Code::Damage,

@@ -4,6 +4,7 @@ use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{self, ChildStdin, ChildStdout, Command};
 
+use super::Stage;
 use super::wire::Event;
 use crate::exit::{Code, Failure};
 
@@ -16,10 +17,11 @@ pub(super) struct Child {
 }
 
 impl Child {
-    pub(super) fn start(uri: &str, input: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn start(at: &Stage, input: Option<&Path>) -> Result<Self, Failure> {
         let program = std::env::current_exe().map_err(refused)?;
         let mut command = Command::new(program);
-        command.arg("demo-writer").arg(uri);
+        command.arg("demo-writer").arg(&at.uri);
+        command.arg("--prefix").arg(&at.prefix);
         if let Some(input) = input {
             command.arg("--input").arg(input);
         }

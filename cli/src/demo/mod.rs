@@ -1,7 +1,7 @@
 //! `walx demo`: the whole main job in a minute, with the proof.
 //!
 //! ```text
-//! writer process (killed, started again) ──▶ file store ──▶ three scanners in this process
+//! writer process (killed, started again) ──▶ store ──▶ three scanners in this process
 //!        │ acknowledgements: channel, lsn, hash, time             │ deliveries: lsn, hash, time
 //!        └──────────────────────▶ one ledger a channel ◀──────────┘ ──▶ verdict
 //! ```
@@ -16,18 +16,22 @@ mod watch;
 mod wire;
 pub(crate) mod writer;
 
+use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tempfile::TempDir;
 
-use walx::CacheOption;
+use walx::{CacheOption, ChannelName, Durability};
+use walx_utility::random;
 
 use crate::args::DemoArgs;
 use crate::exit::{self, Code, Failure};
 use crate::signal::Signals;
+use crate::store;
 
 /// Lines a second that a writer appends at most, to both channels together.
 pub(crate) const RATE: u32 = 20_000;
@@ -51,25 +55,29 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Code, Failure> {
     let mut signals = Signals::listen()?;
     // A wrong input is found here, not by each writer.
     input::Input::open(args.input.as_deref())?;
-    let folder = tempfile::Builder::new()
-        .prefix("walx-demo-")
-        .tempdir()
-        .map_err(|error| {
-            Failure::new(
-                Code::Unexpected,
-                format!("no temporary folder can be made: {error}"),
-            )
-        })?;
-    let uri = uri(folder.path())?;
+    let (stage, folder) = match &args.store {
+        Some(uri) => (Stage::shared(uri).await?, None),
+        None => {
+            let (stage, folder) = Stage::temporary()?;
+            (stage, Some(folder))
+        }
+    };
     exit::say(format_args!(
-        "{} seconds, {} kills, store {uri}",
+        "{} seconds, {} kills, store {stage}",
         args.seconds, args.kills
     ));
-    let outcome = run::run(&args, &uri, &mut signals).await;
-    if args.keep {
-        exit::say(format_args!("kept {}", folder.keep().display()));
-    } else if let Err(error) = folder.close() {
-        exit::say(format_args!("the temporary folder stays: {error}"));
+    let outcome = run::run(&args, &stage, &mut signals).await;
+    match folder {
+        None => {
+            let names = CHANNELS.map(|(name, _)| format!("{}{name}", stage.prefix));
+            exit::say(format_args!("channels {} stay", names.join(" and ")));
+        }
+        Some(folder) if args.keep => exit::say(format_args!("kept {}", folder.keep().display())),
+        Some(folder) => {
+            if let Err(error) = folder.close() {
+                exit::say(format_args!("the temporary folder stays: {error}"));
+            }
+        }
     }
     let verdict = match outcome? {
         run::Outcome::Stopped(code) => return Ok(code),
@@ -90,6 +98,68 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Code, Failure> {
     } else {
         Code::Damage
     })
+}
+
+/// Where a demo takes place.
+#[derive(Debug)]
+struct Stage {
+    uri: String,
+    /// What stands before the names of the channels.
+    prefix: String,
+}
+
+impl Stage {
+    /// A file store of its own.
+    fn temporary() -> Result<(Self, TempDir), Failure> {
+        let made = tempfile::Builder::new().prefix("walx-demo-").tempdir();
+        let folder = made.map_err(|error| {
+            let text = format!("no temporary folder can be made: {error}");
+            Failure::new(Code::Unexpected, text)
+        })?;
+        let stage = Self {
+            uri: uri(folder.path())?,
+            prefix: String::new(),
+        };
+        Ok((stage, folder))
+    }
+
+    /// Any store, which others may use too.
+    async fn shared(uri: &str) -> Result<Self, Failure> {
+        let store = store::open(uri).await?;
+        let durability = store.capability().durability;
+        store::close(&*store, Ok(())).await?;
+        if durability == Durability::None {
+            let text =
+                "the store ends with its process, and a demo has several: choose another one";
+            return Err(Failure::new(Code::Configuration, text));
+        }
+        Ok(Self {
+            uri: uri.to_owned(),
+            prefix: format!("demo-{:08x}-", random::number() as u32),
+        })
+    }
+
+    fn channel(&self, channel: usize) -> Result<ChannelName, Failure> {
+        named(&self.prefix, channel)
+    }
+}
+
+impl fmt::Display for Stage {
+    /// Without what stands behind the question mark: there may be a password in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.prefix.is_empty() {
+            true => f.write_str(&self.uri),
+            false => f.write_str(self.uri.split('?').next().unwrap_or_default()),
+        }
+    }
+}
+
+/// The name of a channel.
+fn named(prefix: &str, channel: usize) -> Result<ChannelName, Failure> {
+    Ok(ChannelName::new(format!(
+        "{prefix}{}",
+        CHANNELS[channel].0
+    ))?)
 }
 
 fn uri(folder: &Path) -> Result<String, Failure> {

@@ -1,10 +1,12 @@
 //! What a fresh reader finds once all writers have ended: the scanners must have seen exactly that.
 
+use std::sync::Arc;
+
 use walx::{ChannelName, End, OpenOption, Opener, RoWal, ScanOption};
 
 use super::ledger::chain;
 use super::watch::place_and_hash;
-use super::{CACHE, CHANNELS};
+use super::{CACHE, CHANNELS, Stage};
 use crate::exit::Failure;
 use crate::store;
 
@@ -26,12 +28,12 @@ pub(super) struct Tails {
     pub(super) lsns: [u64; CHANNELS.len()],
 }
 
-pub(super) async fn tails(uri: &str) -> Result<Tails, Failure> {
-    let store = store::open(uri).await?;
+pub(super) async fn tails(at: &Stage) -> Result<Tails, Failure> {
+    let store = store::open(&at.uri).await?;
     let outcome = async {
         let mut lsns = [0; CHANNELS.len()];
-        for (lsn, (name, _)) in lsns.iter_mut().zip(CHANNELS) {
-            let wal = open(&*store, name).await?;
+        for (channel, lsn) in lsns.iter_mut().enumerate() {
+            let wal = open(&*store, at.channel(channel)?).await?;
             *lsn = wal.tail().await?.lsn.get();
             wal.close().await?;
         }
@@ -44,12 +46,12 @@ pub(super) async fn tails(uri: &str) -> Result<Tails, Failure> {
     store::close(&*store, outcome).await
 }
 
-pub(super) async fn scan(uri: &str) -> Result<[Found; CHANNELS.len()], Failure> {
-    let store = store::open(uri).await?;
+pub(super) async fn scan(at: &Stage) -> Result<[Found; CHANNELS.len()], Failure> {
+    let store = store::open(&at.uri).await?;
     let outcome = async {
         let mut found = [Found::default(); CHANNELS.len()];
-        for (found, (name, _)) in found.iter_mut().zip(CHANNELS) {
-            let wal = open(&*store, name).await?;
+        for (channel, found) in found.iter_mut().enumerate() {
+            let wal = open(&*store, at.channel(channel)?).await?;
             *found = scan_one(&*wal).await?;
             wal.close().await?;
         }
@@ -59,10 +61,9 @@ pub(super) async fn scan(uri: &str) -> Result<[Found; CHANNELS.len()], Failure> 
     store::close(&*store, outcome).await
 }
 
-async fn open(store: &dyn Opener, name: &str) -> Result<std::sync::Arc<dyn RoWal>, Failure> {
-    Ok(store
-        .open_read_only(OpenOption::new(ChannelName::new(name)?).with_cache(CACHE))
-        .await?)
+async fn open(store: &dyn Opener, channel: ChannelName) -> Result<Arc<dyn RoWal>, Failure> {
+    let option = OpenOption::new(channel).with_cache(CACHE);
+    Ok(store.open_read_only(option).await?)
 }
 
 async fn scan_one(wal: &dyn RoWal) -> Result<Found, Failure> {

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use walx_utility::{clock, random};
 
-use super::CHANNELS;
 use super::child::Child;
 use super::proof;
 use super::verdict::Verdict;
 use super::watch::{Books, Watch};
 use super::wire::Event;
+use super::{CHANNELS, Stage};
 use crate::args::DemoArgs;
 use crate::exit::{self, Code, Failure};
 use crate::progress::Progress;
@@ -27,14 +27,14 @@ pub(super) enum Outcome {
 
 pub(super) async fn run(
     args: &DemoArgs,
-    uri: &str,
+    stage: &Stage,
     signals: &mut Signals,
 ) -> Result<Outcome, Failure> {
     let mut child = None;
     let outcome = tokio::select! {
         biased;
         code = signals.next() => Ok(Outcome::Stopped(code)),
-        verdict = Box::pin(demo(args, uri, &mut child)) => verdict.map(|it| Outcome::Verdict(Box::new(it))),
+        verdict = Box::pin(demo(args, stage, &mut child)) => verdict.map(|it| Outcome::Verdict(Box::new(it))),
     };
     if let Some(mut child) = child {
         // It must be gone before its folder goes. Where it has ended already there is nothing to kill.
@@ -44,11 +44,11 @@ pub(super) async fn run(
     outcome
 }
 
-async fn demo(args: &DemoArgs, uri: &str, child: &mut Option<Child>) -> Result<Verdict, Failure> {
+async fn demo(args: &DemoArgs, at: &Stage, child: &mut Option<Child>) -> Result<Verdict, Failure> {
     let books = Arc::new(Books::new()?);
     let input = args.input.as_deref();
-    let mut stage = Stage {
-        uri,
+    let mut stage = Play {
+        at,
         input,
         books,
         watch: None,
@@ -82,15 +82,15 @@ async fn demo(args: &DemoArgs, uri: &str, child: &mut Option<Child>) -> Result<V
     stage.judge(args.kills, time).await
 }
 
-struct Stage<'a> {
-    uri: &'a str,
+struct Play<'a> {
+    at: &'a Stage,
     input: Option<&'a Path>,
     books: Arc<Books>,
     watch: Option<Watch>,
     progress: Progress,
 }
 
-impl Stage<'_> {
+impl Play<'_> {
     /// One life of a writer: so long, then `end`, then whatever it told before it was gone.
     async fn live(
         &mut self,
@@ -98,7 +98,7 @@ impl Stage<'_> {
         time: Duration,
         end: impl FnOnce(&mut Child) -> Result<(), Failure>,
     ) -> Result<ExitStatus, Failure> {
-        let child = slot.insert(Child::start(self.uri, self.input)?);
+        let child = slot.insert(Child::start(self.at, self.input)?);
         let alarm = clock::sleep(time);
         tokio::pin!(alarm);
         loop {
@@ -126,7 +126,7 @@ impl Stage<'_> {
 
     async fn take(&mut self, event: Event) -> Result<(), Failure> {
         if event == Event::Ready && self.watch.is_none() {
-            self.watch = Some(Watch::start(self.uri, &self.books).await?);
+            self.watch = Some(Watch::start(self.at, &self.books).await?);
         }
         self.books.write(event).await;
         let books = &self.books;
@@ -143,7 +143,7 @@ impl Stage<'_> {
         let watch = self
             .watch
             .ok_or_else(|| Failure::new(Code::Unexpected, "no writer became ready in time"))?;
-        let tails = proof::tails(self.uri).await?;
+        let tails = proof::tails(self.at).await?;
         // Whether they reach it shows in the books.
         self.books
             .wait(|books| {
@@ -155,7 +155,7 @@ impl Stage<'_> {
             })
             .await;
         watch.stop().await?;
-        let found = proof::scan(self.uri).await?;
+        let found = proof::scan(self.at).await?;
         (0..CHANNELS.len()).for_each(|channel| self.books.ledger(channel).close());
         Ok(Verdict::new(&self.books, &tails, &found, kills, seconds))
     }

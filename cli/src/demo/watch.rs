@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use walx::{ChannelName, Entry, OpenOption, Opener, RoWal, ScanOption, Scanner};
+use walx::{Entry, OpenOption, Opener, RoWal, ScanOption, Scanner};
 use walx_utility::{clock, spawn};
 
 use super::ledger::Ledger;
 use super::wire::Event;
-use super::{CACHE, CHANNELS, hash, unix_ns};
+use super::{CACHE, CHANNELS, Stage, hash, unix_ns};
 use crate::exit::{Code, Failure};
 use crate::store;
 
@@ -84,17 +84,17 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) async fn start(uri: &str, books: &Arc<Books>) -> Result<Self, Failure> {
-        let store = store::open(uri).await?;
+    pub(super) async fn start(at: &Stage, books: &Arc<Books>) -> Result<Self, Failure> {
+        let store = store::open(&at.uri).await?;
         let mut watch = Self {
             store,
             wals: Vec::new(),
             tasks: Vec::new(),
         };
-        for (channel, (name, readers)) in CHANNELS.into_iter().enumerate() {
+        for (channel, (_, readers)) in CHANNELS.into_iter().enumerate() {
             let wal = watch
                 .store
-                .open_read_only(OpenOption::new(ChannelName::new(name)?).with_cache(CACHE))
+                .open_read_only(OpenOption::new(at.channel(channel)?).with_cache(CACHE))
                 .await?;
             for reader in 0..readers {
                 let scanner = wal.scan(ScanOption::earliest()).await?;

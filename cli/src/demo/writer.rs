@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use walx::{ChannelName, Message, OpenOption, Opener, Place, Wal};
+use walx::{Message, OpenOption, Opener, Place, Wal};
 use walx_utility::{clock, spawn};
 
 use super::input::Input;
 use super::wire::{Acknowledged, Event};
-use super::{CACHE, CHANNELS, hash, unix_ns};
+use super::{CACHE, CHANNELS, hash, named, unix_ns};
 use crate::append::Flight;
 use crate::args::WriterArgs;
 use crate::exit::{Code, Failure};
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub(crate) async fn run(args: WriterArgs) -> Result<Code, Failure> {
     let input = Input::open(args.input.as_deref())?;
     let store = store::open(&args.store).await?;
-    let outcome = match Writer::open(&*store, input, args.rate).await {
+    let outcome = match Writer::open(&*store, &args.prefix, input, args.rate).await {
         Ok(mut writer) => writer.run().await,
         Err(failure) => Err(failure),
     };
@@ -54,18 +54,23 @@ struct Tag {
 }
 
 impl Writer {
-    async fn open(store: &dyn Opener, input: Input, rate: u32) -> Result<Self, Failure> {
-        let lane = async |(name, _): (&str, usize)| -> Result<Lane, Failure> {
-            let wal = store
-                .open(OpenOption::new(ChannelName::new(name)?).with_cache(CACHE))
-                .await?;
+    async fn open(
+        store: &dyn Opener,
+        prefix: &str,
+        input: Input,
+        rate: u32,
+    ) -> Result<Self, Failure> {
+        let lane = async |channel: usize| -> Result<Lane, Failure> {
+            // The writer before was killed, and released nothing.
+            let option = OpenOption::new(named(prefix, channel)?).with_take_over(true);
+            let wal = store.open(option.with_cache(CACHE)).await?;
             Ok(Lane {
                 wal,
                 flight: Flight::new(MAX_COUNT, MAX_BYTES),
                 given: 0,
             })
         };
-        let lanes = [lane(CHANNELS[0]).await?, lane(CHANNELS[1]).await?];
+        let lanes = [lane(0).await?, lane(1).await?];
         Ok(Self {
             lanes,
             input,

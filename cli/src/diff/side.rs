@@ -75,6 +75,8 @@ impl Side {
             }
             match self.entries.next() {
                 Some(Entry::Transaction(transaction)) => self.transaction = Some((transaction, 0)),
+                // What others wrote is no message of either side.
+                Some(Entry::Gap(gap)) if !gap.reason.is_hole() => {}
                 other => return self.found(other),
             }
         }

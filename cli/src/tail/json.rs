@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use walx::{Gap, Marker, MarkerKind, PlacedMessage};
+use walx::{ForeignRecord, Gap, Marker, MarkerKind, PlacedMessage};
 
 use crate::json::{self, PropertyMap, Value};
 
@@ -46,6 +46,25 @@ struct MarkerFields<'a> {
     id: String,
     tick: u64,
     term: u64,
+}
+
+/// What others wrote.
+#[derive(Serialize)]
+struct ForeignLine<'a> {
+    foreign: ForeignFields<'a>,
+}
+
+#[derive(Serialize)]
+struct ForeignFields<'a> {
+    id: String,
+    unix_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Value>,
+    properties: PropertyMap,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_base64: Option<String>,
 }
 
 /// A hole; ranges are from the first one to the one before the second.
@@ -102,6 +121,21 @@ pub(super) fn marker(output: &mut Vec<u8>, marker: &Marker) {
             id: place.id.to_string(),
             tick: place.tick.get(),
             term: place.owner.term.get(),
+        },
+    };
+    write(output, &line);
+}
+
+pub(super) fn foreign(output: &mut Vec<u8>, record: &ForeignRecord) {
+    let payload = std::str::from_utf8(&record.payload).ok();
+    let line = ForeignLine {
+        foreign: ForeignFields {
+            id: record.id.to_string(),
+            unix_ms: record.unix_ms,
+            key: record.key.clone().map(Value),
+            properties: PropertyMap(record.properties.clone()),
+            payload,
+            payload_base64: payload.is_none().then(|| json::encode(&record.payload)),
         },
     };
     write(output, &line);
@@ -198,6 +232,26 @@ mod tests {
                 "{{{place},{rest}}}\n\
                  {{\"marker\":{{\"kind\":\"commit\",\"count\":1,{of},{place}}}}}\n\
                  {{\"marker\":{{\"kind\":\"expired\",{of},{place}}}}}\n"
+            )
+        );
+    }
+
+    #[test]
+    fn what_others_wrote_is_an_object_too() {
+        let id = MessageId::from_u64(BackendName::constant("kafka"), 10);
+        let mut output = Vec::new();
+        foreign(&mut output, &ForeignRecord::new(id, "x"));
+        let full = ForeignRecord::new(id, &b"\xff"[..])
+            .with_unix_ms(Some(8))
+            .with_key(Some("k".into()))
+            .with_properties([("a", "1")].into_iter().collect());
+        foreign(&mut output, &full);
+        let id = r#"{"foreign":{"id":"kafka:000000000000000a","unix_ms""#;
+        assert_eq!(
+            String::from_utf8(output).unwrap(),
+            format!(
+                "{id}:null,\"properties\":{{}},\"payload\":\"x\"}}}}\n\
+                 {id}:8,\"key\":\"k\",\"properties\":{{\"a\":\"1\"}},\"payload_base64\":\"/w==\"}}}}\n"
             )
         );
     }

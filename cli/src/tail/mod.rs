@@ -52,6 +52,7 @@ fn scan_option(args: &TailArgs) -> ScanOption {
     let mut option = ScanOption::new(args.from)
         .on_lost(on_lost)
         .with_ticks(args.ticks)
+        .with_foreign(args.foreign)
         .with_read_ahead_bytes(store::READ_AHEAD_BYTES);
     option.virtual_channels.clone_from(&args.virtual_channel);
     if args.raw {

@@ -1,6 +1,6 @@
 use std::io::{self, IsTerminal};
 
-use walx::{Gap, Marker, MarkerKind, PlacedMessage};
+use walx::{ForeignRecord, Gap, Marker, MarkerKind, PlacedMessage};
 
 use super::json;
 use super::table::Table;
@@ -31,6 +31,17 @@ impl Format {
             }
             Self::Json => json::message(output, message),
             Self::Table(table) => table.row(output, message),
+        }
+    }
+
+    pub(super) fn foreign(&mut self, output: &mut Vec<u8>, record: &ForeignRecord) {
+        match self {
+            Self::Raw => {
+                output.extend_from_slice(&record.payload);
+                output.push(b'\n');
+            }
+            Self::Json => json::foreign(output, record),
+            Self::Table(table) => table.foreign(output, record),
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) struct Print {
     scanner: Box<dyn Scanner>,
     sink: Sink,
     format: Format,
-    /// Messages still to print; none = as many as come.
+    /// Messages and foreign records still to print; none = as many as come.
     left: Option<u64>,
     entries: vec::IntoIter<Entry>,
     /// The transaction that is being printed, and how many of its messages are.
@@ -124,9 +124,13 @@ impl Print {
             }
             Entry::Gap(gap) => {
                 self.format.gap(self.sink.buffer(), gap);
-                if gap.reason != walx::GapReason::Truncated {
+                if gap.reason.is_hole() && gap.reason != walx::GapReason::Truncated {
                     self.code = Code::Damage;
                 }
+            }
+            Entry::Foreign(record) => {
+                self.format.foreign(self.sink.buffer(), record);
+                self.left = self.left.map(|left| left - 1);
             }
             Entry::Marker(marker) => self.format.marker(self.sink.buffer(), marker),
             // Entries of kinds that this version doesn't know must not go by unseen.

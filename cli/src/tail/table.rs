@@ -1,9 +1,8 @@
 use std::io::Write;
-use std::time::{Duration, UNIX_EPOCH};
 
-use walx::{Place, PlacedMessage};
+use walx::{ForeignRecord, Place, PlacedMessage};
 
-use crate::text::Plain;
+use crate::text::{self, Plain};
 
 /// What the columns before the payload take: lsn, time, bytes, transaction, and two spaces behind each.
 const FIXED: usize = 12 + 2 + 24 + 2 + 9 + 2 + 8 + 2;
@@ -32,6 +31,14 @@ impl Table {
         self.place(output, &entry.place, bytes, &transaction, &payload);
     }
 
+    /// A row of what others wrote, which has no lsn.
+    pub(super) fn foreign(&mut self, output: &mut Vec<u8>, record: &ForeignRecord) {
+        self.head(output);
+        let time = record.unix_ms.map_or_else(String::new, text::unix_ms);
+        let payload = cut(&record.payload, self.payload);
+        line(output, "foreign", time, record.payload.len(), "", &payload);
+    }
+
     /// A row that stands for one of walx's own marks.
     pub(super) fn mark(&mut self, output: &mut Vec<u8>, place: &Place, text: &str) {
         self.place(output, place, "", "", &format!("-- {text}"));
@@ -45,13 +52,17 @@ impl Table {
         transaction: &str,
         payload: &str,
     ) {
-        if !self.headed {
-            self.headed = true;
+        self.head(output);
+        let time = text::unix_ms(place.tick.unix_ms());
+        line(output, place.lsn.get(), time, bytes, transaction, payload);
+    }
+}
+
+impl Table {
+    fn head(&mut self, output: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.headed, true) {
             line(output, "LSN", "TIME", "BYTES", "TXN", "PAYLOAD");
         }
-        let time = UNIX_EPOCH + Duration::from_millis(place.tick.unix_ms());
-        let time = humantime::format_rfc3339_millis(time).to_string();
-        line(output, place.lsn.get(), time, bytes, transaction, payload);
     }
 }
 
@@ -124,12 +135,16 @@ mod tests {
             );
             end = Some(Place::new(id, Lsn::new(lsn + 1), at.tick, at.owner));
         }
+        let id = MessageId::from_u64(BackendName::constant("kafka"), 1);
+        let foreign = ForeignRecord::new(id, "by others").with_unix_ms(Some(1_738_324_800_123));
+        table.foreign(&mut output, &foreign);
         table.mark(&mut output, &end.unwrap(), "it ends");
         assert_eq!(
             String::from_utf8(output).unwrap(),
             "         LSN  TIME                          BYTES       TXN  PAYLOAD\n           \
              7  2025-01-31T12:00:00.123Z          4         5  paid\n     \
              1000000  2025-01-31T12:00:00.123Z         53         5  a payload that is l…\n     \
+             foreign  2025-01-31T12:00:00.123Z          9            by others\n     \
              1000001  2025-01-31T12:00:00.123Z                       -- it ends\n"
         );
     }

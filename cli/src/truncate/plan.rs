@@ -98,7 +98,10 @@ impl Plan {
                     }
                     Entry::Marker(_) => {}
                     Entry::Message(it) => self.stays = Some(it.place.lsn),
-                    Entry::Gap(gap) => self.holes += u64::from(gap.reason != GapReason::Truncated),
+                    Entry::Gap(gap) => {
+                        let hidden = gap.reason.is_hole() && gap.reason != GapReason::Truncated;
+                        self.holes += u64::from(hidden);
+                    }
                     // What this version can't read must not go by unseen.
                     other => {
                         let text = format!("an entry of an unknown kind: {other:?}");

@@ -1,7 +1,7 @@
 use rustix::process::Signal;
 
 use crate::golden;
-use crate::program::{Program, command, run};
+use crate::program::{Program, Store, command, run};
 
 /// The text with one word for each number, and without the spaces that align it.
 fn without_numbers(text: &str) -> String {
@@ -78,4 +78,30 @@ fn an_interrupted_demo_leaves_nothing_behind() {
     program.signal(Signal::TERM);
     assert_eq!(program.end().code, 143);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_demo_in_a_store_of_ones_own_uses_channels_that_nobody_has() {
+    let store = Store::new();
+    store.append("orders", b"mine\n");
+    let uri = store.uri();
+    let done = run(
+        &["demo", "--store", &uri, "--seconds", "2", "--kills", "1"],
+        b"",
+    );
+    let text = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(done.code, 0, "{text}{}", done.stderr);
+    assert!(text.contains("\nclean: "), "{text}");
+    assert!(done.stderr.contains("-orders and demo-") && done.stderr.contains("-payments stay"));
+    assert_eq!(store.tail("orders", &[]), b"mine\n");
+    let listed = run(&["ls", &uri], b"").stdout;
+    let listed = String::from_utf8(listed).unwrap();
+    assert_eq!(
+        listed.lines().filter(|it| it.starts_with("demo-")).count(),
+        2
+    );
+
+    let memory = run(&["demo", "--store", "memory:shared"], b"");
+    assert_eq!(memory.code, 10, "{}", memory.stderr);
+    assert!(memory.stderr.contains("ends with its process"));
 }

@@ -16,6 +16,8 @@ mod golden;
 mod help;
 mod inspect;
 mod json;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod memory;
 mod metrics;
 mod owners;

@@ -14,10 +14,11 @@ use walx_utility::spawn;
 /// Longer than any run of a test takes; who waits so long waits for ever.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
-/// A file store in a folder of its own.
+/// A file store in a folder of its own, or a store elsewhere.
 pub(crate) struct Store {
     pub(crate) folder: TempDir,
     settings: String,
+    elsewhere: Option<String>,
 }
 
 impl Store {
@@ -30,10 +31,23 @@ impl Store {
         Self {
             folder: tempfile::tempdir().unwrap(),
             settings: settings.into(),
+            elsewhere: None,
+        }
+    }
+
+    /// The store of a URI.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn elsewhere(uri: String) -> Self {
+        Self {
+            elsewhere: Some(uri),
+            ..Self::new()
         }
     }
 
     pub(crate) fn uri(&self) -> String {
+        if let Some(uri) = &self.elsewhere {
+            return uri.clone();
+        }
         format!(
             "file:{}/data?{}",
             self.folder.path().display(),

@@ -1,0 +1,27 @@
+/// How librdkafka is told to read so many bytes ahead.
+///
+/// It counts payloads only, asks for more until one of two thresholds is passed, and then holds one answer more. What it
+/// holds really is more: the header of each message, and about half a KiB of its own for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ReadAhead {
+    /// The most bytes of one answer, unless one batch is larger.
+    pub(super) fetch: usize,
+    /// From so many KiB on it doesn't ask for more.
+    pub(super) kib: usize,
+    /// From so many messages on it doesn't ask for more.
+    pub(super) messages: usize,
+}
+
+/// What a message costs beside its payload.
+const OVERHEAD: usize = 512;
+
+impl ReadAhead {
+    pub(super) fn of(bytes: usize) -> Self {
+        let fetch = (bytes / 4).clamp(1 << 10, 1 << 20);
+        Self {
+            fetch,
+            kib: (bytes.saturating_sub(fetch) >> 10).clamp(1, 2_097_151),
+            messages: (bytes / OVERHEAD).clamp(1, 10_000_000),
+        }
+    }
+}

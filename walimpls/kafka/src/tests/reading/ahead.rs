@@ -1,0 +1,72 @@
+//! How far a reader reads ahead of who doesn't take what it has.
+
+use std::time::Duration;
+
+use walx_core::ErrorKind;
+use walx_impls::{ScanOptions, Scanned, Start};
+use walx_utility::clock;
+
+use super::bed::{Bed, made};
+use crate::record::{self, Stamp};
+
+/// What librdkafka holds beside a payload of ours: its own structures, and the header of the record.
+const BESIDE: usize = 600;
+
+/// What a reader still hands out after everything was truncated is what it had read ahead.
+async fn held(bed: &Bed, options: ScanOptions) -> (usize, usize) {
+    let mut reader = bed.scan_with(Start::Earliest, options).await.unwrap();
+    let mut batch = std::future::poll_fn(|context| reader.scanner.poll_batch(context)).await;
+    // It reads what it may.
+    clock::sleep(Duration::from_millis(700)).await;
+    let (_, end) = bed.ends().await;
+    bed.truncate_before(end).await;
+    let (mut count, mut bytes) = (0, 0);
+    loop {
+        match batch {
+            Ok(items) => {
+                for item in items {
+                    let Scanned::Record(record) = item else {
+                        panic!("{item:?}");
+                    };
+                    count += 1;
+                    bytes += record.record.payload.len();
+                }
+            }
+            Err(error) => {
+                let kind = error.kind();
+                assert!(matches!(kind, ErrorKind::PositionLost { .. }), "{error}");
+                return (count, bytes);
+            }
+        }
+        batch = std::future::poll_fn(|context| reader.scanner.poll_batch(context)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_slow_reader_holds_is_bounded_by_its_option() {
+    for (size, count) in [(100, 60_000), (1 << 10, 20_000), (64 << 10, 400)] {
+        for ahead in [64 << 10, 512 << 10, 4 << 20] {
+            let Some(bed) = Bed::new().await else { return };
+            let line = bed.line();
+            let writer = line.mark();
+            let stamp = Stamp { writer, read: None };
+            for number in 0..count {
+                let mut record = made(number);
+                record.payload = vec![7; size].into();
+                let headers = record::headers(&record, stamp, &mut Vec::new());
+                line.send(headers, &record.payload, 1);
+                if number % 10_000 == 0 {
+                    line.offsets();
+                }
+            }
+            line.offsets();
+            let (records, bytes) = held(&bed, ScanOptions::new(ahead)).await;
+            let all = bytes + records * BESIDE;
+            println!(
+                "{size} B, read-ahead {ahead} B: {records} records, {bytes} B of payloads, some {all} B in all"
+            );
+            // One batch of the broker is as large as it is.
+            assert!(records < count as usize && all <= ahead + (1 << 20));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+use std::sync::Arc;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::admin::AdminOptions;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::Offset;
+use walx_core::{Error, ErrorKind, Result};
+
+use crate::config::KafkaTruncate;
+use crate::error;
+use crate::store::{PARTITION, Store};
+
+/// Drops what lies before an offset, where the store may; what is gone already is no error. The caller has checked that
+/// the offset is not beyond the end.
+pub(crate) async fn truncate(store: &Arc<Store>, topic: &str, first_kept: i64) -> Result<()> {
+    match store.config().truncate {
+        KafkaTruncate::Permission => Ok(()),
+        KafkaTruncate::Exact => delete(store, topic, first_kept).await,
+    }
+}
+
+/// Has the broker delete what lies before an offset.
+pub(crate) async fn delete(store: &Arc<Store>, topic: &str, first_kept: i64) -> Result<()> {
+    let time = store.config().timeout.0;
+    let mut cut = TopicPartitionList::new();
+    let added = cut.add_partition_offset(topic, PARTITION, Offset::Offset(first_kept));
+    added.map_err(|cause| named(store, topic, &cause))?;
+    let shared = store.admin().await?;
+    let options = AdminOptions::new().operation_timeout(Some(time));
+    let options = options.request_timeout(Some(time));
+    let done = shared.admin()?.delete_records(&cut, &options).await;
+    let done = done.map_err(|cause| named(store, topic, &cause))?;
+    let refused = done.elements().into_iter().find_map(|it| it.error().err());
+    refused.map_or(Ok(()), |cause| Err(named(store, topic, &cause)))
+}
+
+fn named(store: &Store, topic: &str, cause: &KafkaError) -> Error {
+    let never = matches!(
+        error::code(cause),
+        Some(
+            RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed
+                | RDKafkaErrorCode::PolicyViolation
+                | RDKafkaErrorCode::UnsupportedVersion
+                | RDKafkaErrorCode::UnsupportedFeature
+        )
+    );
+    let error = error::of(
+        &format!("truncate the topic '{topic}'"),
+        cause,
+        &store.health,
+    );
+    if !never {
+        return error;
+    }
+    let kind = match error.kind() {
+        ErrorKind::Denied => ErrorKind::Denied,
+        _ => ErrorKind::Unsupported,
+    };
+    let text = format!(
+        "the brokers don't delete records of the topic '{topic}' ({}): allow Delete on it, or configure truncate=permission, with which records stay until the topic's retention drops them",
+        error::code(cause)
+            .map(|it| it.to_string())
+            .unwrap_or_default()
+    );
+    Error::new(kind, text)
+}
