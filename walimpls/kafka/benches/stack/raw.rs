@@ -40,7 +40,7 @@ impl ProducerContext for Reports {
         assert!(report.is_ok(), "record {number}: {report:?}");
         let reported = self.reported.fetch_add(1, Ordering::AcqRel) + 1;
         // A caller that waits for a quarter of all in flight needs no more wake-ups than that.
-        if reported % (IN_FLIGHT / 4) == 0 || number == usize::MAX {
+        if reported.is_multiple_of(IN_FLIGHT / 4) || number == usize::MAX {
             drop(lock(&self.lock));
             self.changed.notify_all();
         }
@@ -119,7 +119,7 @@ impl Side {
             let payload = payload(bytes);
             let begun = side.reports().reported.load(Ordering::Acquire);
             for i in 0..records {
-                if i >= IN_FLIGHT && i % (IN_FLIGHT / 4) == 0 {
+                if i >= IN_FLIGHT && i.is_multiple_of(IN_FLIGHT / 4) {
                     side.reports().wait(begun + i - IN_FLIGHT * 3 / 4);
                 }
                 side.send(i as u64, &payload, i);
