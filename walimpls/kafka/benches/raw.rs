@@ -44,7 +44,6 @@ struct Round {
 async fn main() {
     let rounds = std::env::args().filter_map(|it| it.parse().ok()).next();
     let rounds: usize = rounds.unwrap_or(9);
-    let only = std::env::args().find(|it| it == "raw" || it == "walx");
     let broker = std::env::var("WALX_KAFKA").expect("WALX_KAFKA: the address of a broker");
     println!(
         "append, {IN_FLIGHT} in flight, acks=all, one copy, acknowledged from the broker's page cache"

@@ -96,7 +96,7 @@ impl Topic {
             if let Some(found) = self.look().and_then(&found) {
                 return Ok(found);
             }
-            std::thread::sleep(Duration::from_millis(50));
+            pause();
         }
         Err(Failure::new(format!("{what} for {WHOLE:?}")))
     }
@@ -141,4 +141,9 @@ async fn servers(what: &'static str, process: &str) -> Outcome {
             Err(Failure::new(format!("scripts/servers {what}: {said}")))
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the thread is there to block")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(50));
 }
