@@ -65,8 +65,8 @@ async fn what_a_slow_reader_holds_is_bounded_by_its_option() {
             println!(
                 "{size} B, read-ahead {ahead} B: {records} records, {bytes} B of payloads, some {all} B in all"
             );
-            // One batch of the broker is as large as it is.
-            assert!(records < count as usize && all <= ahead + (1 << 20));
+            // One answer of the broker, of up to 1 MiB of batches, is taken whole: some 10,000 of the smallest records.
+            assert!(records < count as usize && all <= ahead + (8 << 20));
         }
     }
 }
