@@ -121,7 +121,13 @@ impl<'a> Look<'a> {
             match self.read_up_to_damage(from, until, &mut f)? {
                 Passed::Found(found) => return Ok(Some(found)),
                 Passed::Whole => break,
-                Passed::Damaged { base, next } => from = self.behind_damage(base, next)?,
+                // It may have been damaged on its way: then it is read again.
+                Passed::Damaged { base, next } => {
+                    from = match self.damaged_at(next)? {
+                        Some(again) if again == base => self.behind_damage(base, next)?,
+                        _ => next,
+                    };
+                }
             }
         }
         Ok(None)
@@ -134,7 +140,7 @@ impl<'a> Look<'a> {
         f: &mut impl FnMut(i64, Content) -> Result<ControlFlow<B>>,
     ) -> Result<Passed<B>> {
         let mut queue = self.start(from)?;
-        let (mut next, mut damaged) = (from, None);
+        let mut next = from;
         loop {
             self.fill(&mut queue)?;
             while let Some(message) = queue.next() {
@@ -143,14 +149,8 @@ impl<'a> Look<'a> {
                     Step::On => {}
                     Step::Found(found) => return Ok(Passed::Found(found)),
                     Step::End => return Ok(Passed::Whole),
-                    // librdkafka goes on behind it only where it has something behind it already.
-                    Step::Damaged if damaged == Some(offset) => {
-                        return Ok(Passed::Damaged { base: offset, next });
-                    }
-                    Step::Damaged => {
-                        damaged = Some(offset);
-                        continue;
-                    }
+                    // Nothing that comes behind it is believed: librdkafka loses its place there.
+                    Step::Damaged => return Ok(Passed::Damaged { base: offset, next }),
                 }
                 if message.error().is_none() {
                     next = next.max(offset + 1);
@@ -250,7 +250,7 @@ enum Step<B> {
 enum Passed<B> {
     Whole,
     Found(B),
-    /// The batch that begins at `base` is damaged, and comes again and again; everything before `next` was looked at.
+    /// The batch that begins at `base` came damaged; everything before `next` was looked at.
     Damaged {
         base: i64,
         next: i64,

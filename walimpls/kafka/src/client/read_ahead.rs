@@ -16,12 +16,12 @@ pub(super) struct ReadAhead {
 const OVERHEAD: usize = 512;
 
 impl ReadAhead {
+    /// A half for what counts, and an eighth for one answer, which small messages make three times as large.
     pub(super) fn of(bytes: usize) -> Self {
-        let fetch = (bytes / 4).clamp(1 << 10, 1 << 20);
         Self {
-            fetch,
-            kib: (bytes.saturating_sub(fetch) >> 10).clamp(1, 2_097_151),
-            messages: (bytes / OVERHEAD).clamp(1, 10_000_000),
+            fetch: (bytes / 8).clamp(4 << 10, 1 << 20),
+            kib: (bytes >> 11).clamp(1, 2_097_151),
+            messages: (bytes / 2 / OVERHEAD).clamp(1, 10_000_000),
         }
     }
 }

@@ -24,7 +24,7 @@ impl Look<'_> {
     }
 
     /// The first offset of the damaged batch that comes first from an offset on.
-    fn damaged_at(&self, offset: i64) -> Result<Option<i64>> {
+    pub(super) fn damaged_at(&self, offset: i64) -> Result<Option<i64>> {
         let mut queue = self.start(offset)?;
         self.fill(&mut queue)?;
         let Some(message) = queue.next() else {

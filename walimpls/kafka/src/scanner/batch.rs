@@ -30,8 +30,8 @@ pub(super) struct Course {
     pub(super) most_bytes: usize,
     /// How large messages were of late.
     pub(super) average: usize,
-    /// The first offset of the damaged batch that was met last, and how often in a row.
-    damaged: Option<(i64, u32)>,
+    /// The first offset of the damaged batch that was met last.
+    damaged: Option<i64>,
 }
 
 /// Why a batch ends.
@@ -44,7 +44,7 @@ pub(super) enum End {
     LookBack(i64, Box<Undecided>),
     /// What comes next is not in the topic, or came damaged and may come sound.
     Lost,
-    /// The batch that begins at this offset is damaged, and librdkafka reads it again and again.
+    /// The batch that begins at this offset is damaged.
     Damaged(i64),
     /// Reading is over.
     Failed(Error),
@@ -94,6 +94,10 @@ impl Course {
                         batch.push(item);
                     }
                     Taken::Nothing => bytes += message.payload().len(),
+                    Taken::Damaged(damage, base) => {
+                        batch.push(damage);
+                        return End::Damaged(base);
+                    }
                     Taken::End(end) => return end,
                 }
             }
@@ -112,6 +116,7 @@ impl Course {
         match self.judge(offset, record, stamp) {
             Taken::Item(item) => Ok(Some(item)),
             Taken::Nothing => Ok(None),
+            Taken::Damaged(_, base) => Err(End::Damaged(base)),
             Taken::End(end) => Err(end),
         }
     }
@@ -163,19 +168,14 @@ impl Course {
         }
     }
 
-    /// A batch whose checksum is wrong. It is read once more, since it may have been damaged on its way; then librdkafka
-    /// goes on behind it, but only where it has something behind it already.
+    /// A batch whose checksum is wrong. It is read once more, since it may have been damaged on its way. Nothing that comes
+    /// behind it is believed: librdkafka 2.12.1 loses its place there, and takes whatever it finds for batches.
     fn take_damaged(&mut self, base: i64, text: &str) -> Taken {
-        let times = match self.damaged {
-            Some((known, times)) if known == base => times + 1,
-            _ => 1,
-        };
-        self.damaged = Some((base, times));
-        match times {
-            1 => Taken::End(End::Lost),
-            2 => Taken::Item(self.damage(base, &text)),
-            _ => Taken::End(End::Damaged(base)),
+        if self.damaged != Some(base) {
+            self.damaged = Some(base);
+            return Taken::End(End::Lost);
         }
+        Taken::Damaged(self.damage(base, &text), base)
     }
 
     fn judge(&mut self, offset: i64, record: Record, stamp: Stamp) -> Taken {
@@ -233,5 +233,7 @@ fn bytes_of(item: &Scanned) -> usize {
 enum Taken {
     Item(Scanned),
     Nothing,
+    /// What is told of a damaged batch, and the offset at which it begins.
+    Damaged(Scanned, i64),
     End(End),
 }

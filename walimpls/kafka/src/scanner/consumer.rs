@@ -90,7 +90,7 @@ pub(super) struct Alarm {
 }
 
 /// What is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Trouble {
     /// Something with the brokers, which may be over soon.

@@ -7,9 +7,6 @@ use crate::error::table;
 use crate::topic;
 
 /// The reason why reading a topic ends.
-///
-/// It does, too, where a batch doesn't fit its checksum: librdkafka 2.12.1 loses its place there, and takes what it finds
-/// for batches.
 pub(crate) fn of(topic: &str, code: Code, text: &str) -> Error {
     let row = table::find(code);
     let (kind, way_out) = match (code, row.kind) {

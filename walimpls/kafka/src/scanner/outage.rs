@@ -24,6 +24,8 @@ pub(super) struct Outage {
     /// Everything before it was handed out.
     next: Arc<AtomicI64>,
     watching: Option<BoxFuture<Error>>,
+    /// What it watches already.
+    trouble: Option<Trouble>,
 }
 
 impl Outage {
@@ -32,12 +34,15 @@ impl Outage {
             alarm: Arc::clone(&consumer.alarm),
             next: Arc::new(AtomicI64::new(next)),
             watching: None,
+            trouble: None,
         }
     }
 
-    /// Something came.
-    pub(super) fn progress(&self, next: i64) {
-        self.next.store(next, Ordering::Relaxed);
+    /// Everything before this offset was handed out.
+    pub(super) fn progress(&mut self, next: i64) {
+        if self.next.swap(next, Ordering::Relaxed) != next {
+            self.trouble = None;
+        }
     }
 
     /// The reason why reading can't go on; `Pending` while it can, or nobody knows yet.
@@ -47,15 +52,17 @@ impl Outage {
         topic: &Arc<str>,
         context: &mut Context<'_>,
     ) -> Poll<Error> {
-        let trouble = self.alarm.take();
-        if self.watching.is_none() || trouble.is_some() {
+        // Of the same trouble it is told again and again, and that is not to begin the wait anew.
+        let worse = self.alarm.take().filter(|it| Some(*it) > self.trouble);
+        if self.watching.is_none() || worse.is_some() {
+            self.trouble = worse.or(self.trouble);
             let patient = Patient {
                 store: Arc::clone(store),
                 topic: Arc::clone(topic),
                 next: Arc::clone(&self.next),
                 patience: store.config().read_timeout.0,
             };
-            self.watching = Some(Box::pin(patient.watch(trouble)));
+            self.watching = Some(Box::pin(patient.watch(worse)));
         }
         match &mut self.watching {
             Some(watching) => Pin::new(watching).poll(context),

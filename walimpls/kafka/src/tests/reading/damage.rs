@@ -11,8 +11,8 @@ use walx_testkit::server;
 use walx_utility::clock;
 use walx_utility::spawn::{self, Task};
 
-use super::bed::{Bed, Line};
-use crate::record::Stamp;
+use super::bed::{Bed, Line, made};
+use crate::record::{self, Stamp};
 use crate::store::Store;
 use crate::tests::at;
 
@@ -155,4 +155,29 @@ async fn a_batch_that_was_damaged_on_its_way_is_read_again() {
     let all = read(&tampering.bed, mark + 5).await;
     assert_eq!(all, (mark + 1..=mark + 5).collect::<Vec<_>>());
     assert_eq!(tampering.left.load(Ordering::SeqCst), 0, "it was damaged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_batch_amid_an_answer_hides_nothing_that_lies_behind_it() {
+    let Some(tampering) = Tampering::new().await else {
+        return;
+    };
+    let bed = &tampering.bed;
+    let line = bed.line();
+    let writer = line.mark();
+    let mut offsets = Vec::new();
+    for number in 640..700 {
+        let mut record = made(number);
+        // What librdkafka would take for the beginning of a batch, were it believed.
+        record.payload = format!("payload {number} {}", "x".repeat(1_000)).into();
+        let stamp = Stamp { writer, read: None };
+        let headers = record::headers(&record, stamp, &mut Vec::new());
+        line.send(headers, &record.payload, 1);
+        offsets.extend(line.offsets());
+    }
+    tampering.left.store(usize::MAX, Ordering::SeqCst);
+    offsets[666 - 640] = -1;
+    assert_eq!(read(bed, offsets[59]).await, offsets);
+    let last = bed.offsets(Start::Last(50), offsets[59]).await;
+    assert_eq!(last.len(), 50, "looks pass over it");
 }
