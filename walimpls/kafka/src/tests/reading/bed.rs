@@ -66,6 +66,11 @@ impl Bed {
         self.producer(&[("linger.ms", "1000")])
     }
 
+    /// Writes in small batches: the broker hands out whole ones.
+    pub(super) fn small_line(&self) -> Line {
+        self.producer(&[("enable.idempotence", "true"), ("batch.size", "16384")])
+    }
+
     /// Writes in transactions.
     pub(super) fn transactions(&self) -> Line {
         let line = self.producer(&[("transactional.id", &self.topic)]);
