@@ -66,8 +66,8 @@ async fn what_a_slow_reader_holds_is_bounded_by_its_option() {
             println!(
                 "{size} B, read-ahead {ahead} B: {records} records, {bytes} B of payloads, some {all} B in all"
             );
-            // One answer more than was asked for, which is one batch of the broker at least.
-            assert!(records < count as usize && all <= ahead + (256 << 10));
+            // One answer more than was asked for, which is one batch of the broker at least, and what one of small records has beside.
+            assert!(records < count as usize && all <= ahead + (4 << 20));
         }
     }
 }
