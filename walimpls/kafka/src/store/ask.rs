@@ -6,7 +6,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::Offset;
-use walx_core::{ErrorKind, Result, Status};
+use walx_core::{Error, ErrorKind, Result, Status};
 use walx_utility::backoff::Backoff;
 use walx_utility::{clock, spawn};
 
@@ -40,7 +40,17 @@ impl Store {
                 self.health.good();
                 Ok(answer)
             }
-            Err(error) => Err(error::of(doing, &error, &self.health)),
+            Err(error) => {
+                let error = error::of(doing, &error, &self.health);
+                Err(match error.kind() {
+                    // A question changes nothing: that its outcome is unknown means that it can be asked again.
+                    ErrorKind::OutcomeUnknown => {
+                        let text = error.message().to_owned();
+                        Error::new(ErrorKind::Unavailable, text).with_source(error)
+                    }
+                    _ => error,
+                })
+            }
         }
     }
 
