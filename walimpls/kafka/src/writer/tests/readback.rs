@@ -96,16 +96,16 @@ async fn what_was_read_back_too_late_is_not_acknowledged() {
     let older = line.bed.open().await;
     append_now(&older, 0).await.unwrap();
     line.proxy.stall_way(Way::ToClient);
-    let calls: Vec<_> = (1..50).map(|number| append(&older, number)).collect();
-    let landed = async || line.straight.lsns().await.len() == 50;
+    let calls: Vec<_> = (1..5).map(|number| append(&older, number)).collect();
+    let landed = async || line.straight.lsns().await.len() == 5;
     until("the appends", landed).await;
     let newer = line.straight.open().await;
     line.proxy.resume();
     for call in calls {
         assert_eq!(kind(in_time(call).await), ErrorKind::Fenced);
     }
-    append_now(&newer, 50).await.unwrap();
-    assert_eq!(scanned(&newer, 50).await, (0..=50).collect::<Vec<_>>());
+    append_now(&newer, 5).await.unwrap();
+    assert_eq!(scanned(&newer, 5).await, (0..=5).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +126,10 @@ async fn behind_an_append_without_an_answer_nothing_lands_but_what_was_on_its_wa
                 Err(error) => assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}"),
             }
         }
-        assert_eq!(kind(append_now(&wal, next).await), ErrorKind::NotWritten);
+        // Where all of them were answered before the line stood still, the writer knows of no failure.
+        if acknowledged < 2_000 {
+            assert_eq!(kind(append_now(&wal, next).await), ErrorKind::NotWritten);
+        }
         line.proxy.cut().resume();
         wal = line.bed.resume(&wal).await.unwrap();
         let there = line.straight.lsns().await;

@@ -30,7 +30,7 @@ async fn a_roll_under_load_loses_nothing_and_holds_no_append_longer_than_it_take
     assert_eq!(bed.lsns().await, (0..number).collect::<Vec<_>>());
     let jumps = ids.windows(2).filter(|pair| pair[1] > pair[0] + 1).count();
     assert!(
-        ids.is_sorted() && (5..=16).contains(&jumps),
+        ids.is_sorted() && (5..=20).contains(&jumps),
         "{jumps} transactions"
     );
     println!("{number} appends, {jumps} rolls, the longest took {longest:?}");
