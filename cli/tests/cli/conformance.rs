@@ -175,7 +175,7 @@ fn wrong_arguments_are_named() {
             "leave --only out",
         ),
         (&["--list", "--only", "no_such_case"], 2, "--list"),
-        (&["carrier-pigeon:coop"], 10, "known are: file, memory"),
+        (&["carrier-pigeon:coop"], 10, "known are: file, "),
         (&["./data"], 10, "write file:./data"),
         (&[&store.uri(), "--only", "backend::close"], 10, "durabilty"),
         (

@@ -13,7 +13,7 @@ fn an_unknown_store_names_the_known_ones() {
         let (code, text) = error(&[verb, "carrier-pigeon:coop", "orders"]);
         assert_eq!(code, 10);
         assert!(
-            text.contains("carrier-pigeon") && text.contains("file, memory"),
+            text.contains("carrier-pigeon") && text.contains("known are: file, "),
             "{text}"
         );
     }
