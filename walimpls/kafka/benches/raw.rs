@@ -1,8 +1,8 @@
 //! The backend's writer beside the raw client: same broker, same settings, same header bytes, 10,000 appends in flight.
 //!
-//! `WALX_KAFKA=127.0.0.1:9092 cargo bench -p walx-kafka --bench raw -- [ROUNDS] [raw|walx]`
+//! `WALX_KAFKA=127.0.0.1:9092 cargo bench -p walx-kafka --bench raw -- [ROUNDS]`
 //!
-//! With `raw` or `walx` only that one appends, for a profiler, and nothing is printed. Else rounds alternate; the figures are medians, the ratios those of neighbouring rounds. CPU is that of the whole process,
+//! Rounds alternate; the figures are medians, the ratios those of neighbouring rounds. CPU is that of the whole process,
 //! librdkafka's threads included.
 #![expect(
     clippy::print_stdout,
