@@ -57,8 +57,12 @@ const BY_READING: Stamp = Stamp {
     read: Some(0x0506_0708),
 };
 
+/// A header: its name and its value.
+type Pair = (Vec<u8>, Vec<u8>);
+type Listed = Vec<Pair>;
+
 /// As librdkafka hands them out: a name ends at a NUL.
-fn list(headers: &OwnedHeaders) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn list(headers: &OwnedHeaders) -> Listed {
     let headers = headers.iter().map(|header| {
         let value = header.value.unwrap_or_default().to_vec();
         (header.key.as_bytes().to_vec(), value)
@@ -66,17 +70,17 @@ fn list(headers: &OwnedHeaders) -> Vec<(Vec<u8>, Vec<u8>)> {
     headers.collect()
 }
 
-fn read(payload: &[u8], headers: &[(Vec<u8>, Vec<u8>)]) -> walx_core::Result<Content> {
+fn read(payload: &[u8], headers: &[Pair]) -> walx_core::Result<Content> {
     let headers = headers.iter().map(|(name, value)| (&name[..], &value[..]));
     decode(payload, headers, &mut BytesMut::new())
 }
 
-fn encoded(record: &Record, stamp: Stamp) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn encoded(record: &Record, stamp: Stamp) -> Listed {
     list(&headers(record, stamp, &mut vec![0xaa; 3]))
 }
 
-fn shown(headers: &[(Vec<u8>, Vec<u8>)]) -> String {
-    let line = |(name, value): &(Vec<u8>, Vec<u8>)| {
+fn shown(headers: &[Pair]) -> String {
+    let line = |(name, value): &Pair| {
         let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{:?} {hex}\n", String::from_utf8_lossy(name)).replace("\" \n", "\"\n")
     };
@@ -148,7 +152,7 @@ fn what_only_a_newer_walx_writes_is_unsupported_and_says_so() {
 
 #[test]
 fn what_no_walx_writes_is_corrupt() {
-    let with = |change: &dyn Fn(&mut Vec<(Vec<u8>, Vec<u8>)>)| {
+    let with = |change: &dyn Fn(&mut Listed)| {
         let mut headers = encoded(&full(), BY_READING);
         change(&mut headers);
         headers

@@ -226,10 +226,6 @@ fn bytes_of(item: &Scanned) -> usize {
     }
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all of them are records, which a box would slow down"
-)]
 enum Taken {
     Item(Scanned),
     Nothing,
