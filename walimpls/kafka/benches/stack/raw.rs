@@ -7,7 +7,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
 use walx_core::{Header as WalxHeader, Kind, Lsn, Owner, Seq, Term, Tick};
@@ -60,7 +60,9 @@ impl Reports {
 impl Side {
     pub(crate) async fn open(brokers: &str, topic: &str) -> Self {
         let admin: AdminClient<DefaultClientContext> = client(brokers).create().expect("a client");
-        let wanted = [NewTopic::new(topic, 1, TopicReplication::Fixed(1))];
+        // By default the broker deletes what its timestamp calls old.
+        let wanted =
+            [NewTopic::new(topic, 1, TopicReplication::Fixed(1)).set("retention.ms", "-1")];
         let options = AdminOptions::new();
         let made = admin.create_topics(&wanted, &options);
         for topic in made.await.expect("an answer") {
@@ -180,16 +182,12 @@ pub(crate) async fn scan(brokers: &str, topic: &str, records: usize) -> Figure {
         consumer.assign(&from).expect("an assignment");
         let (mut seen, mut bytes) = (0, 0);
         while seen < records + 1 {
-            if let Some(message) = consumer.poll(TIME) {
-                let message = message.expect("a record");
-                // What every reader of ours must look at.
-                bytes += message.payload().map_or(0, <[u8]>::len);
-                bytes += message.headers().map_or(0, |it| {
-                    use rdkafka::message::Headers;
-                    it.count()
-                });
-                seen += 1;
-            }
+            let message = consumer.poll(TIME).expect("the next record");
+            let message = message.expect("a record");
+            // What every reader of ours must look at.
+            bytes += message.payload().map_or(0, <[u8]>::len);
+            bytes += message.headers().map_or(0, Headers::count);
+            seen += 1;
         }
         std::hint::black_box(bytes);
         // Its end is no part of the scan.
