@@ -44,56 +44,70 @@ fn main() {
         .expect("a runtime");
     println!("Kafka at {brokers}; durability: acks=all, one replica, page cache");
     runtime.block_on(async {
-        for (bytes, records) in [(128, 1_000_000), (1024, 300_000)] {
-            let (records, rounds) = if quick { (2_000, 1) } else { (records, 7) };
+        for (bytes, records) in [(128, 100_000), (1024, 50_000)] {
+            let (records, rounds) = if quick { (2_000, 1) } else { (records, 25) };
             side_by_side(&brokers, bytes, records, rounds).await;
         }
     });
 }
 
 async fn side_by_side(brokers: &str, bytes: usize, records: usize, rounds: usize) {
-    let mut appends = Rounds::default();
-    let mut singles = Rounds::default();
-    let mut scans = Rounds::default();
-    let awaited = (records / 500).max(100);
-    for round in 0..rounds {
-        let name = format!(
-            "bench-{bytes}-{round}-{:016x}",
-            walx_utility::random::number()
+    let name = format!("bench-{bytes}-{:016x}", walx_utility::random::number());
+    let raw_name = format!("{name}-raw");
+    let whole = whole::Side::open(brokers, &name).await;
+    let raw = raw::Side::open(brokers, &raw_name).await;
+    let awaited = (records / 250).max(100);
+    let (mut appends, mut singles, mut scans) =
+        (Rounds::default(), Rounds::default(), Rounds::default());
+    // The first round warms up.
+    for round in 0..=rounds {
+        let appended = in_turn(
+            round,
+            whole.append(records, bytes),
+            raw.append(records, bytes),
         );
-        let whole = whole::Side::open(brokers, &name).await;
-        // Who goes first takes turns: the machine is not the same from one second to the next.
-        let raw = raw::Side::open(brokers, &format!("{name}-raw")).await;
-        if round % 2 == 0 {
-            appends.whole.push(whole.append(records, bytes).await);
-            appends.raw.push(raw.append(records, bytes).await);
-            singles.whole.push(whole.latency(awaited, bytes).await);
-            singles.raw.push(raw.latency(awaited, bytes).await);
-        } else {
-            appends.raw.push(raw.append(records, bytes).await);
-            appends.whole.push(whole.append(records, bytes).await);
-            singles.raw.push(raw.latency(awaited, bytes).await);
-            singles.whole.push(whole.latency(awaited, bytes).await);
-        }
-        let all = records + awaited;
-        whole.close().await;
-        raw.close().await;
-        if round % 2 == 0 {
-            scans.whole.push(whole::scan(brokers, &name, all).await);
-            scans
-                .raw
-                .push(raw::scan(brokers, &format!("{name}-raw"), all).await);
-        } else {
-            scans
-                .raw
-                .push(raw::scan(brokers, &format!("{name}-raw"), all).await);
-            scans.whole.push(whole::scan(brokers, &name, all).await);
+        let appended = appended.await;
+        let awaited = in_turn(
+            round,
+            whole.latency(awaited, bytes),
+            raw.latency(awaited, bytes),
+        );
+        let awaited = awaited.await;
+        if round > 0 {
+            appends.push(appended);
+            singles.push(awaited);
         }
     }
-    println!("{bytes} B, {records} records, {rounds} rounds");
+    whole.close().await;
+    raw.close().await;
+    let all = (records + awaited) * (rounds + 1);
+    for round in 0..rounds.div_ceil(4) {
+        let scanned = in_turn(
+            round,
+            whole::scan(brokers, &name, all),
+            raw::scan(brokers, &raw_name, all),
+        );
+        scans.push(scanned.await);
+    }
+    println!("{bytes} B, {rounds} rounds of {records} records");
     appends.print(&format!("append, {IN_FLIGHT} in flight"));
     singles.print_latency("append, one awaited after the other");
     scans.print("catch-up scan");
+}
+
+/// What both sides did in a round. Who goes first takes turns: the machine is not the same from one second to the next.
+async fn in_turn(
+    round: usize,
+    whole: impl Future<Output = Figure>,
+    raw: impl Future<Output = Figure>,
+) -> [Figure; 2] {
+    if round.is_multiple_of(2) {
+        let whole = whole.await;
+        [whole, raw.await]
+    } else {
+        let raw = raw.await;
+        [whole.await, raw]
+    }
 }
 
 #[derive(Default)]
@@ -103,6 +117,11 @@ struct Rounds {
 }
 
 impl Rounds {
+    fn push(&mut self, [whole, raw]: [Figure; 2]) {
+        self.whole.push(whole);
+        self.raw.push(raw);
+    }
+
     fn print(&self, what: &str) {
         let of = |figures: &[Figure]| {
             let rate = median(figures.iter().map(|it| it.rate));

@@ -25,8 +25,8 @@ impl Side {
     }
 
     pub(crate) async fn append(&self, records: usize, bytes: usize) -> Figure {
-        let payload = Bytes::from(payload(bytes));
-        let appends = async {
+        let (wal, payload) = (Arc::clone(&self.wal), Bytes::from(payload(bytes)));
+        let appends = async move {
             let mut handles: VecDeque<Append> = VecDeque::with_capacity(IN_FLIGHT);
             for _ in 0..records {
                 if handles.len() == IN_FLIGHT {
@@ -34,25 +34,28 @@ impl Side {
                         handle.await.expect("an append");
                     }
                 }
-                handles.push_back(self.wal.append(Message::new(payload.clone())));
+                handles.push_back(wal.append(Message::new(payload.clone())));
             }
             for handle in handles {
                 handle.await.expect("an append");
             }
         };
-        measured(records, appends).await
+        measured(records, task(appends)).await
     }
 
     pub(crate) async fn latency(&self, records: usize, bytes: usize) -> Figure {
-        let payload = Bytes::from(payload(bytes));
-        let mut latencies = Vec::with_capacity(records);
-        for _ in 0..records {
-            let begin = clock::now();
-            let append = self.wal.append(Message::new(payload.clone()));
-            append.await.expect("an append");
-            latencies.push(begin.elapsed());
-        }
-        of_latencies(latencies)
+        let (wal, payload) = (Arc::clone(&self.wal), Bytes::from(payload(bytes)));
+        let appends = async move {
+            let mut latencies = Vec::with_capacity(records);
+            for _ in 0..records {
+                let begin = clock::now();
+                let append = wal.append(Message::new(payload.clone()));
+                append.await.expect("an append");
+                latencies.push(begin.elapsed());
+            }
+            latencies
+        };
+        of_latencies(task(appends).await)
     }
 
     pub(crate) async fn close(self) {
@@ -83,6 +86,11 @@ pub(crate) async fn scan(brokers: &str, name: &str, records: usize) -> Figure {
     reader.close().await.expect("a close");
     store.close().await.expect("a close");
     figure
+}
+
+/// Runs it as programs run theirs, on a thread of the runtime.
+async fn task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    tokio::spawn(work).await.expect("a task")
 }
 
 async fn store(brokers: &str) -> Arc<dyn Opener> {
