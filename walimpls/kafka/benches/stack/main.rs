@@ -1,29 +1,35 @@
-//! walx, the whole stack, beside the raw client: same broker, same settings, same header bytes, in one run, in turn.
-//! `WALX_KAFKA=host:port cargo bench -p walx-kafka --bench stack`
+//! The backend alone, and walx as a whole, beside the raw client: same broker, same settings, same header bytes, in one
+//! run, in turn. `WALX_KAFKA=host:port cargo bench -p walx-kafka --bench stack`
 //!
 //! Durability: as acknowledged by Kafka (`acks=all`; in the page caches of the topic's replicas, of which there is one
-//! here). Each figure is the median of several rounds.
+//! here). Each figure is the median of several rounds, each ratio that of the rounds' ratios. CPU is that of the whole
+//! process, librdkafka's threads included.
 
-#![allow(
+#![expect(
     clippy::expect_used,
     clippy::print_stdout,
     reason = "a bench ends with them, and prints"
 )]
 
+mod backend;
 mod raw;
 mod whole;
 
+use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use walx_core::Result;
 use walx_utility::clock;
 
 /// So many appends are on their way at a time.
 const IN_FLIGHT: usize = 10_000;
 
 /// What one side did in one round.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Figure {
     /// Records a second.
     rate: f64,
@@ -53,41 +59,53 @@ fn main() {
 
 async fn side_by_side(brokers: &str, bytes: usize, records: usize, rounds: usize) {
     let name = format!("bench-{bytes}-{:016x}", walx_utility::random::number());
-    let raw_name = format!("{name}-raw");
-    let whole = whole::Side::open(brokers, &name).await;
+    let (raw_name, backend_name) = (format!("{name}-raw"), format!("{name}-backend"));
     let raw = raw::Side::open(brokers, &raw_name).await;
+    let backend = backend::Side::open(brokers, &backend_name).await;
+    let whole = whole::Side::open(brokers, &name).await;
     let awaited = (records / 250).max(100);
-    let (mut appends, mut singles, mut scans) =
-        (Rounds::default(), Rounds::default(), Rounds::default());
+    let mut appends = Rounds::default();
+    let mut singles = Rounds::default();
+    let mut scans = Rounds::default();
     // The first round warms up.
     for round in 0..=rounds {
         let appended = in_turn(
             round,
-            whole.append(records, bytes),
-            raw.append(records, bytes),
+            [
+                Box::pin(raw.append(records, bytes)),
+                Box::pin(backend.append(records, bytes)),
+                Box::pin(whole.append(records, bytes)),
+            ],
         );
         let appended = appended.await;
-        let awaited = in_turn(
+        let single = in_turn(
             round,
-            whole.latency(awaited, bytes),
-            raw.latency(awaited, bytes),
+            [
+                Box::pin(raw.latency(awaited, bytes)),
+                Box::pin(backend.latency(awaited, bytes)),
+                Box::pin(whole.latency(awaited, bytes)),
+            ],
         );
-        let awaited = awaited.await;
+        let single = single.await;
         if round > 0 {
-            appends.push(appended);
-            singles.push(awaited);
+            appends.0.push(appended);
+            singles.0.push(single);
         }
     }
-    whole.close().await;
     raw.close().await;
+    backend.close().await;
+    whole.close().await;
     let all = (records + awaited) * (rounds + 1);
     for round in 0..rounds.div_ceil(4) {
         let scanned = in_turn(
             round,
-            whole::scan(brokers, &name, all),
-            raw::scan(brokers, &raw_name, all),
+            [
+                Box::pin(raw::scan(brokers, &raw_name, all)),
+                Box::pin(backend::scan(brokers, &backend_name, all)),
+                Box::pin(whole::scan(brokers, &name, all)),
+            ],
         );
-        scans.push(scanned.await);
+        scans.0.push(scanned.await);
     }
     println!("{bytes} B, {rounds} rounds of {records} records");
     appends.print(&format!("append, {IN_FLIGHT} in flight"));
@@ -95,68 +113,97 @@ async fn side_by_side(brokers: &str, bytes: usize, records: usize, rounds: usize
     scans.print("catch-up scan");
 }
 
-/// What both sides did in a round. Who goes first takes turns: the machine is not the same from one second to the next.
-async fn in_turn(
-    round: usize,
-    whole: impl Future<Output = Figure>,
-    raw: impl Future<Output = Figure>,
-) -> [Figure; 2] {
-    if round.is_multiple_of(2) {
-        let whole = whole.await;
-        [whole, raw.await]
-    } else {
-        let raw = raw.await;
-        [whole.await, raw]
+type Turn<'a> = Pin<Box<dyn Future<Output = Figure> + 'a>>;
+
+/// What each side did in a round. Who goes first takes turns: the machine is not the same from one second to the next.
+async fn in_turn(round: usize, mut sides: [Turn<'_>; 3]) -> [Figure; 3] {
+    let mut figures = [Figure::default(); 3];
+    for turn in 0..3 {
+        let side = (round + turn) % 3;
+        figures[side] = (&mut sides[side]).await;
     }
+    figures
 }
 
+/// What the raw client, the backend and the whole did, round by round.
 #[derive(Default)]
-struct Rounds {
-    whole: Vec<Figure>,
-    raw: Vec<Figure>,
-}
+struct Rounds(Vec<[Figure; 3]>);
+
+const SIDES: [&str; 3] = ["raw client", "backend", "walx"];
 
 impl Rounds {
-    fn push(&mut self, [whole, raw]: [Figure; 2]) {
-        self.whole.push(whole);
-        self.raw.push(raw);
-    }
-
     fn print(&self, what: &str) {
-        let of = |figures: &[Figure]| {
-            let rate = median(figures.iter().map(|it| it.rate));
-            (rate, median(figures.iter().map(|it| it.cpu)))
-        };
-        let ((whole, whole_cpu), (raw, raw_cpu)) = (of(&self.whole), of(&self.raw));
-        let ratio = self.ratio(|it| it.rate);
-        let above = median(self.pairs().map(|(whole, raw)| whole.cpu - raw.cpu));
-        println!(
-            "  {what}: walx {:.0} k/s, raw {:.0} k/s, ratio {ratio:.2}; CPU a record: {whole_cpu:.2} us, \
-             {raw_cpu:.2} us, above raw {above:+.2} us",
-            whole / 1e3,
-            raw / 1e3
-        );
+        println!("  {what}");
+        for (side, name) in SIDES.into_iter().enumerate() {
+            let rate = self.median(|it| it[side].rate / 1e3);
+            let cpu = self.median(|it| it[side].cpu);
+            let ratio = self.median(|it| it[side].rate / it[0].rate);
+            let above = self.median(|it| it[side].cpu - it[0].cpu);
+            println!(
+                "    {name:10} {rate:5.0} k/s, {ratio:.2} of raw; CPU a record {cpu:.2} us, {above:+.2} us"
+            );
+        }
     }
 
     /// Rates of appends that are awaited one by one are latencies upside down.
     fn print_latency(&self, what: &str) {
-        let of = |figures: &[Figure]| 1e6 / median(figures.iter().map(|it| it.rate));
-        let ratio = self.ratio(|it| 1.0 / it.rate);
-        println!(
-            "  {what}: median walx {:.0} us, raw {:.0} us, ratio {ratio:.2}",
-            of(&self.whole),
-            of(&self.raw)
-        );
+        println!("  {what}");
+        for (side, name) in SIDES.into_iter().enumerate() {
+            let time = self.median(|it| 1e6 / it[side].rate);
+            let ratio = self.median(|it| it[0].rate / it[side].rate);
+            println!("    {name:10} median {time:4.0} us, {ratio:.2} of raw");
+        }
     }
 
-    /// The median of the rounds' ratios: what both sides met in a round is left out.
-    fn ratio(&self, of: impl Fn(&Figure) -> f64) -> f64 {
-        median(self.pairs().map(|(whole, raw)| of(whole) / of(raw)))
+    fn median(&self, of: impl Fn(&[Figure; 3]) -> f64) -> f64 {
+        let mut figures: Vec<f64> = self.0.iter().map(of).collect();
+        figures.sort_by(f64::total_cmp);
+        figures[figures.len() / 2]
     }
+}
 
-    fn pairs(&self) -> impl Iterator<Item = (&Figure, &Figure)> {
-        self.whole.iter().zip(&self.raw)
-    }
+/// Appends so many records in a task, as programs do, [`IN_FLIGHT`] on their way.
+async fn pipelined<F, T>(records: usize, mut call: impl FnMut(u64) -> F + Send + 'static) -> Figure
+where
+    F: Future<Output = Result<T>> + Unpin + Send + 'static,
+    T: Debug + Send,
+{
+    let appends = async move {
+        let mut handles: VecDeque<F> = VecDeque::with_capacity(IN_FLIGHT);
+        for number in 0..records {
+            if handles.len() == IN_FLIGHT {
+                for handle in handles.drain(..IN_FLIGHT / 4) {
+                    handle.await.expect("an append");
+                }
+            }
+            handles.push_back(call(number as u64));
+        }
+        for handle in handles {
+            handle.await.expect("an append");
+        }
+    };
+    measured(records, async {
+        tokio::spawn(appends).await.expect("a task")
+    })
+    .await
+}
+
+/// Appends so many records in a task, one after the other is acknowledged: the median of their latencies.
+async fn awaited<F, T>(records: usize, mut call: impl FnMut(u64) -> F + Send + 'static) -> Figure
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+    T: Debug + Send,
+{
+    let appends = tokio::spawn(async move {
+        let mut latencies = Vec::with_capacity(records);
+        for number in 0..records {
+            let begin = clock::now();
+            call(number as u64).await.expect("an append");
+            latencies.push(begin.elapsed());
+        }
+        latencies
+    });
+    of_latencies(appends.await.expect("a task"))
 }
 
 /// Time and CPU of `work` on so many records.
@@ -185,10 +232,4 @@ fn payload(bytes: usize) -> Vec<u8> {
 fn cpu_time() -> Duration {
     let now = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
-}
-
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
-    let mut figures: Vec<f64> = figures.collect();
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

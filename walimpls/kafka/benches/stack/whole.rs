@@ -1,13 +1,11 @@
 //! The side of walx: the adaptor over the Kafka backend, with its defaults.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use walx_core::{Append, Bytes, Config, End, Message, OpenOption, Opener, ScanOption, Wal};
 use walx_kafka::KafkaBuilder;
-use walx_utility::clock;
 
-use crate::{Figure, IN_FLIGHT, measured, of_latencies, payload};
+use crate::{Figure, awaited, measured, payload, pipelined};
 
 pub(crate) struct Side {
     store: Arc<dyn Opener>,
@@ -25,37 +23,16 @@ impl Side {
     }
 
     pub(crate) async fn append(&self, records: usize, bytes: usize) -> Figure {
-        let (wal, payload) = (Arc::clone(&self.wal), Bytes::from(payload(bytes)));
-        let appends = async move {
-            let mut handles: VecDeque<Append> = VecDeque::with_capacity(IN_FLIGHT);
-            for _ in 0..records {
-                if handles.len() == IN_FLIGHT {
-                    for handle in handles.drain(..IN_FLIGHT / 4) {
-                        handle.await.expect("an append");
-                    }
-                }
-                handles.push_back(wal.append(Message::new(payload.clone())));
-            }
-            for handle in handles {
-                handle.await.expect("an append");
-            }
-        };
-        measured(records, task(appends)).await
+        pipelined(records, self.call(bytes)).await
     }
 
     pub(crate) async fn latency(&self, records: usize, bytes: usize) -> Figure {
+        awaited(records, self.call(bytes)).await
+    }
+
+    fn call(&self, bytes: usize) -> impl FnMut(u64) -> Append + Send + 'static {
         let (wal, payload) = (Arc::clone(&self.wal), Bytes::from(payload(bytes)));
-        let appends = async move {
-            let mut latencies = Vec::with_capacity(records);
-            for _ in 0..records {
-                let begin = clock::now();
-                let append = wal.append(Message::new(payload.clone()));
-                append.await.expect("an append");
-                latencies.push(begin.elapsed());
-            }
-            latencies
-        };
-        of_latencies(task(appends).await)
+        move |_| wal.append(Message::new(payload.clone()))
     }
 
     pub(crate) async fn close(self) {
@@ -86,11 +63,6 @@ pub(crate) async fn scan(brokers: &str, name: &str, records: usize) -> Figure {
     reader.close().await.expect("a close");
     store.close().await.expect("a close");
     figure
-}
-
-/// Runs it as programs run theirs, on a thread of the runtime.
-async fn task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    tokio::spawn(work).await.expect("a task")
 }
 
 async fn store(brokers: &str) -> Arc<dyn Opener> {
