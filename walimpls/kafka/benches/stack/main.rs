@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use walx_core::Result;
-use walx_utility::clock;
+use walx_utility::{clock, spawn};
 
 /// So many appends are on their way at a time.
 const IN_FLIGHT: usize = 10_000;
@@ -183,7 +183,7 @@ where
         }
     };
     measured(records, async {
-        tokio::spawn(appends).await.expect("a task")
+        spawn::task(appends).await.expect("a task")
     })
     .await
 }
@@ -194,7 +194,7 @@ where
     F: Future<Output = Result<T>> + Send + 'static,
     T: Debug + Send,
 {
-    let appends = tokio::spawn(async move {
+    let appends = spawn::task(async move {
         let mut latencies = Vec::with_capacity(records);
         for number in 0..records {
             let begin = clock::now();
