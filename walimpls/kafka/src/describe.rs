@@ -4,6 +4,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminOptions, ResourceSpecifier};
 use rdkafka::error::RDKafkaErrorCode;
 
+use crate::again::again;
 use crate::error;
 use crate::shared::Admin;
 
@@ -16,8 +17,11 @@ pub(crate) async fn describe(
     what: ResourceSpecifier<'_>,
     time: Duration,
 ) -> Described {
-    let options = AdminOptions::new().request_timeout(Some(time));
-    let answer = admin.describe_configs([&what], &options).await;
+    let answer = again(time, |left| {
+        let options = AdminOptions::new().request_timeout(Some(left));
+        admin.describe_configs([&what], &options)
+    });
+    let answer = answer.await;
     let code = match answer.map(|mut it| it.pop()) {
         Ok(Some(Ok(found))) => {
             let entries = found.entries.into_iter();

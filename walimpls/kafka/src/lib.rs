@@ -167,6 +167,7 @@
 //!
 //! <!-- its end -->
 
+mod again;
 mod apart;
 mod bounds;
 mod builder;

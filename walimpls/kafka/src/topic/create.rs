@@ -8,6 +8,7 @@ use walx_utility::backoff::Backoff;
 use walx_utility::{clock, spawn};
 
 use super::{Layout, layout};
+use crate::again::again;
 use crate::error;
 use crate::store::Store;
 use crate::words;
@@ -57,11 +58,13 @@ async fn ask(
         new = new.set(name, value);
     }
     let shared = store.admin().await?;
-    let time = config.timeout.0;
-    let options = AdminOptions::new().operation_timeout(Some(time));
-    let options = options.request_timeout(Some(time)).validate_only(only_ask);
-    let made = shared.admin()?.create_topics([&new], &options).await;
-    match made.map(|it| it.into_iter().next()) {
+    let admin = shared.admin()?;
+    let made = again(config.timeout.0, |left| {
+        let options = AdminOptions::new().operation_timeout(Some(left));
+        let options = options.request_timeout(Some(left)).validate_only(only_ask);
+        admin.create_topics([&new], &options)
+    });
+    match made.await.map(|it| it.into_iter().next()) {
         Ok(Some(Err((_, code)))) => Ok(Err(code)),
         Ok(_) => Ok(Ok(())),
         Err(error) => Err(error::of("create the topic", &error, &store.health)),

@@ -6,6 +6,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::Offset;
 use walx_core::{Error, ErrorKind, Result};
 
+use crate::again::again;
 use crate::config::KafkaTruncate;
 use crate::error;
 use crate::store::{PARTITION, Store};
@@ -21,15 +22,17 @@ pub(crate) async fn truncate(store: &Arc<Store>, topic: &str, first_kept: i64) -
 
 /// Has the broker delete what lies before an offset.
 pub(crate) async fn delete(store: &Arc<Store>, topic: &str, first_kept: i64) -> Result<()> {
-    let time = store.config().timeout.0;
     let mut cut = TopicPartitionList::new();
     let added = cut.add_partition_offset(topic, PARTITION, Offset::Offset(first_kept));
     added.map_err(|cause| named(store, topic, &cause))?;
     let shared = store.admin().await?;
-    let options = AdminOptions::new().operation_timeout(Some(time));
-    let options = options.request_timeout(Some(time));
-    let done = shared.admin()?.delete_records(&cut, &options).await;
-    let done = done.map_err(|cause| named(store, topic, &cause))?;
+    let admin = shared.admin()?;
+    let done = again(store.config().timeout.0, |left| {
+        let options = AdminOptions::new().operation_timeout(Some(left));
+        let options = options.request_timeout(Some(left));
+        admin.delete_records(&cut, &options)
+    });
+    let done = done.await.map_err(|cause| named(store, topic, &cause))?;
     let refused = done.elements().into_iter().find_map(|it| it.error().err());
     refused.map_or(Ok(()), |cause| Err(named(store, topic, &cause)))
 }
