@@ -77,7 +77,17 @@ struct State {
     gate: Gate,
     trouble: Option<Trouble>,
     failed: Option<Failed>,
-    kicked: bool,
+    kick: Kick,
+}
+
+/// Whether somebody wants the thread to look around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kick {
+    No,
+    /// Ends a pause, and keeps the thread from parking.
+    New,
+    /// It has ended a pause. What paused may end without a look at who kicked: the thread still doesn't park.
+    Paused,
 }
 
 /// What a report must wait for before it is an acknowledgement.
@@ -168,7 +178,7 @@ impl Flights {
                 gate,
                 trouble: None,
                 failed: None,
-                kicked: false,
+                kick: Kick::No,
             }),
             changed: Condvar::new(),
         })
@@ -292,7 +302,7 @@ impl Flights {
         let mut state = lock(&self.state);
         self.answers.parked.store(true, Ordering::SeqCst);
         let parked = |state: &mut State| {
-            !state.kicked && self.answers.parked.load(Ordering::SeqCst) && {
+            state.kick == Kick::No && self.answers.parked.load(Ordering::SeqCst) && {
                 let called = self.calls.called.load(Ordering::SeqCst);
                 called == self.durable() || state.failed.is_some()
             }
@@ -301,7 +311,7 @@ impl Flights {
             let waited = self.changed.wait_timeout_while(state, limit, parked);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.kicked = false;
+        state.kick = Kick::No;
         if self.answers.parked.swap(false, Ordering::SeqCst) {
             let now = clock::now();
             let called = self.calls.called.load(Ordering::SeqCst);
@@ -309,16 +319,20 @@ impl Flights {
         }
     }
 
-    /// Waits until somebody kicks, at most so long.
+    /// Waits until somebody kicks, at most so long. Each kick ends one pause.
     pub(crate) fn pause(&self, limit: Duration) {
         let state = lock(&self.state);
-        let asleep = |state: &mut State| !state.kicked;
-        drop(self.changed.wait_timeout_while(state, limit, asleep));
+        let asleep = |state: &mut State| state.kick != Kick::New;
+        let waited = self.changed.wait_timeout_while(state, limit, asleep);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if state.kick == Kick::New {
+            state.kick = Kick::Paused;
+        }
     }
 
     /// Has the thread look around.
     pub(crate) fn kick(&self) {
-        lock(&self.state).kicked = true;
+        lock(&self.state).kick = Kick::New;
         self.changed.notify_all();
     }
 

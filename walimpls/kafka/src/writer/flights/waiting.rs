@@ -150,20 +150,20 @@ impl Future for Waiting {
             return Poll::Ready(answer);
         }
         let flights = &this.era.flights;
-        let mut state = lock(&flights.state);
         let behind = this.behind();
+        // Made and dropped without the lock: its owner may be a user's code.
+        let waker = context.waker().clone();
+        let mut state = lock(&flights.state);
         if behind <= flights.durable() || state.failed.is_some() {
             drop(state);
             // It came between the two looks.
             this.waits = false;
             return this.answer().map_or(Poll::Pending, Poll::Ready);
         }
-        let waker = context.waker();
-        match state.waiting.get_mut(&behind) {
-            Some(old) => old.clone_from(waker),
-            None => drop(state.waiting.insert(behind, waker.clone())),
-        }
+        let old = state.waiting.insert(behind, waker);
         this.waits = true;
+        drop(state);
+        drop(old);
         Poll::Pending
     }
 }
@@ -172,7 +172,7 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         if self.waits {
             let waker = lock(&self.era.flights.state).waiting.remove(&self.behind());
-            // Without the lock: its owner may be a user's code.
+            // Without the lock, too.
             drop(waker);
         }
     }
