@@ -32,6 +32,12 @@ impl FromStr for HumanDuration {
     }
 }
 
+/// The time of a word such as `interval:5ms`; `None` for any other word.
+pub fn interval(word: &str) -> Option<Duration> {
+    let time = word.strip_prefix("interval:")?;
+    time.parse().ok().map(|HumanDuration(time)| time)
+}
+
 impl From<Duration> for HumanDuration {
     fn from(duration: Duration) -> Self {
         Self(duration)

@@ -36,7 +36,7 @@ use serde::de::DeserializeOwned;
 use walx_core::{BackendName, Config, Error, ErrorKind, Result};
 
 pub use self::toml::from_toml;
-pub use duration::HumanDuration;
+pub use duration::{HumanDuration, interval};
 pub use secret::Secret;
 pub use size::ByteSize;
 

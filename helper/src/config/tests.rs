@@ -308,6 +308,26 @@ fn sizes_show_their_shortest_exact_form() {
     assert!(serde_json::from_str::<ByteSize>("-1").is_err());
 }
 
+#[test]
+fn an_interval_is_a_word_with_its_time() {
+    assert_eq!(interval("interval:5ms"), Some(Duration::from_millis(5)));
+    assert_eq!(
+        interval("interval:1h 30m"),
+        Some(Duration::from_secs(5_400))
+    );
+    for word in [
+        "interval",
+        "interval:",
+        "interval:5",
+        "interval:x",
+        "5ms",
+        "each",
+        "",
+    ] {
+        assert_eq!(interval(word), None, "{word}");
+    }
+}
+
 proptest! {
     #[test]
     fn sizes_and_durations_parse_back(bytes: u64, shift in 0_u32..40, nanos: u64) {

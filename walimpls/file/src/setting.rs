@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use walx_core::{Error, ErrorKind, Result};
-use walx_helper::config::HumanDuration;
+use walx_helper::config::{HumanDuration, interval};
 
 /// When an append to the file backend is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -44,13 +44,10 @@ impl FromStr for FileDurability {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let every = text
-            .strip_prefix("interval:")
-            .and_then(|time| time.parse::<HumanDuration>().ok());
-        match (text, every) {
+        match (text, interval(text)) {
             ("each", _) => Ok(Self::Each),
             ("os", _) => Ok(Self::Os),
-            (_, Some(HumanDuration(every))) => Ok(Self::Interval(every)),
+            (_, Some(every)) => Ok(Self::Interval(every)),
             _ => Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!(

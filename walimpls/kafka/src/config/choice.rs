@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use walx_core::{Error, ErrorKind, Result};
-use walx_helper::config::HumanDuration;
+use walx_helper::config::{HumanDuration, interval};
 
 /// An enum whose values are words in a configuration.
 macro_rules! words {
@@ -159,13 +159,10 @@ impl FromStr for KafkaCommit {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let every = text
-            .strip_prefix("interval:")
-            .and_then(|time| time.parse::<HumanDuration>().ok());
-        match (text, every) {
+        match (text, interval(text)) {
             ("long", _) => Ok(Self::Long),
             ("each", _) => Ok(Self::Each),
-            (_, Some(HumanDuration(every))) => Ok(Self::Interval(every)),
+            (_, Some(every)) => Ok(Self::Interval(every)),
             _ => Err(unknown(
                 "commit",
                 text,
