@@ -44,8 +44,7 @@ impl ClientContext for Context {
         use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
         let (role, topic) = (self.role, &*self.topic);
         match level {
-            // Options of the other role that a configuration has for both.
-            _ if facility == "CONFWARN" => {
+            _ if is_expected(facility, text) => {
                 tracing::debug!(target: "librdkafka", role, topic, facility, "{text}");
             }
             Emerg | Alert | Critical | Error => {
@@ -77,3 +76,41 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {}
+
+/// Whether a line that librdkafka logs as a warning tells nothing of a fault.
+fn is_expected(facility: &str, text: &str) -> bool {
+    match facility {
+        // Options of the other role that a configuration has for both.
+        "CONFWARN" => true,
+        // At each take-over the coordinator is still ending the former writer's transaction. Where it doesn't come to an end
+        // the open says so.
+        "GETPID" => {
+            text.contains("Failed to acquire transactional PID") && text.ends_with("retrying")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_take_over_and_options_of_both_roles_are_no_warnings() {
+        // As librdkafka 2.12.1 writes them.
+        let (at, why) = (
+            "[thrd:main]: ",
+            "Failed to acquire transactional PID from broker TxnCoordinator/1: Broker: Producer attempted to update a \
+             transaction while another concurrent operation on the same transaction was ongoing",
+        );
+        assert!(is_expected("GETPID", &format!("{at}{why}: retrying")));
+        assert!(is_expected("CONFWARN", "any"));
+        assert!(!is_expected(
+            "GETPID",
+            &format!("{at}Acquired invalid PID{{-1}}")
+        ));
+        let other = why.replace("transactional", "idempotence");
+        assert!(!is_expected("GETPID", &format!("{at}{other}: retrying")));
+        assert!(!is_expected("FAIL", &format!("{why}: retrying")));
+    }
+}
