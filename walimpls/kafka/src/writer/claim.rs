@@ -243,10 +243,15 @@ impl Opening {
         if let Some(resumed) = self.resumed {
             attempts::begin(resumed, token);
         }
-        let unix_ms = i64::try_from(clock::unix_time().as_millis()).unwrap_or(i64::MAX);
-        let marked = writer.place_mark(&token, unix_ms)?;
-        let marked = marked.await.map_err(not_opened)?;
-        let offset = crate::id::offset(marked.as_slice()[0])?;
+        let mut offset = leave_mark(&writer, &token).await?;
+        // Whoever wrote before acknowledges nothing later than so: see `LEASE`.
+        let waits = self.resumed.is_none() && offset > 0;
+        if waits && writer.limits.is_fenced_by_broker() {
+            clock::sleep(LEASE).await;
+            // The writer before may have looked for a mark before there was one, and have fenced this one behind it, to
+            // resume. Now it has met the mark and steps back: what is left is to find out, before the open answers.
+            offset = leave_mark(&writer, &token).await?;
+        }
         if let Some(past) = past {
             past.end(&self.store, &self.topic, self.resumed, offset)
                 .await?;
@@ -264,8 +269,7 @@ impl Opening {
         );
         match self.resumed {
             Some(resumed) => attempts::forget(resumed),
-            // Whoever wrote before acknowledges nothing later than so: see `LEASE`.
-            None if offset > 0 => clock::sleep(LEASE).await,
+            None if waits && !writer.limits.is_fenced_by_broker() => clock::sleep(LEASE).await,
             None => {}
         }
         std::mem::forget(guard);
@@ -284,6 +288,14 @@ impl Opening {
             }
         }
     }
+}
+
+/// Appends a mark; its offset once it is in the log.
+async fn leave_mark(writer: &Writer, token: &Token) -> Result<i64> {
+    let unix_ms = i64::try_from(clock::unix_time().as_millis()).unwrap_or(i64::MAX);
+    let marked = writer.place_mark(token, unix_ms)?;
+    let marked = marked.await.map_err(not_opened)?;
+    crate::id::offset(marked.as_slice()[0])
 }
 
 /// What a writer gets that resumes, where the channel has another one.

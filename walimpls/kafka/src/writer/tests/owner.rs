@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::producer::{BaseProducer, Producer};
 use walx_core::ErrorKind;
 use walx_impls::{Appending, Claim, FenceToken, WalImpls};
 use walx_utility::{clock, spawn};
 
-use super::bed::{Bed, Seen, append, append_now, in_time, kind, offset, until};
+use super::bed::{Bed, PATIENCE, Seen, append, append_now, in_time, kind, offset, until};
 use crate::config::KafkaFence;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,6 +228,36 @@ async fn of_opens_at_once_all_but_the_newest_are_powerless() {
     assert!(acknowledged <= 1, "{acknowledged} of {}", opened.len());
     let last = bed.open().await;
     append_now(&last, 1).await.unwrap();
+}
+
+/// As of an older owner that resumes: it looked for a newer mark before there was one, fences behind it, and steps back.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_that_is_fenced_behind_its_mark_takes_over_again_before_it_answers() {
+    for _ in 0..10 {
+        let bed = Bed::new().await;
+        let older = bed.open().await;
+        append_now(&older, 0).await.unwrap();
+        let late: BaseProducer = bed.store.settings.writer(&bed.topic).create().unwrap();
+        let (store, channel) = (Arc::clone(&bed.store), bed.channel.clone());
+        let opening = spawn::task(async move {
+            let open = super::super::open(&store, &channel, Claim::TakeOver);
+            open.await
+        });
+        // The older one's mark, record and abort, and the newer one's mark.
+        until("a mark", async || bed.end().await >= 4).await;
+        let fenced = spawn::blocking(move || late.init_transactions(PATIENCE));
+        fenced.await.unwrap().unwrap();
+        if opening.is_finished() {
+            // It came behind the open's answer.
+            continue;
+        }
+        let newer = in_time(opening).await.unwrap().unwrap();
+        append_now(&newer, 1).await.unwrap();
+        assert_eq!(kind(append_now(&older, 2).await), ErrorKind::Fenced);
+        assert_eq!(bed.lsns().await, [0, 1]);
+        return;
+    }
+    panic!("the broker was slow ten times");
 }
 
 #[tokio::test(flavor = "multi_thread")]
