@@ -16,7 +16,7 @@ use crate::security::Security;
 pub(crate) use context::Context;
 pub(crate) use health::Health;
 
-use read_ahead::ReadAhead;
+pub(crate) use read_ahead::ReadAhead;
 
 /// What all clients of a store have in common.
 #[derive(Clone, Debug)]

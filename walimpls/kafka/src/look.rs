@@ -205,7 +205,7 @@ impl<'a> Look<'a> {
         }
         let content = match message.headers() {
             // Payloads are not looked at.
-            Ok(headers) => Some(decode(&[], headers, &mut BytesMut::new())),
+            Ok(headers) => Some(decode(offset, &[], headers, &mut BytesMut::new())),
             // Damage, as scanners tell it.
             Err(_) => None,
         };

@@ -4,12 +4,13 @@ use walx_helper::frame;
 
 use super::{Content, MARK, MARK_VERSION, READ, RECORD, Stamp, Token, name};
 
-/// What a message of this payload and these headers is. Payload and property values are copied into `block`, so that
-/// whoever keeps one keeps none of librdkafka's buffers.
+/// What a message at this offset, of this payload and these headers, is. Payload and property values are copied into
+/// `block`, so that whoever keeps one keeps none of librdkafka's buffers.
 ///
 /// # Errors
 /// `Unsupported` for what only a newer walx writes; `Corrupt` for what no walx writes, though it says that it is walx's.
 pub(crate) fn decode<'a>(
+    offset: i64,
     payload: &[u8],
     headers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     block: &mut BytesMut,
@@ -31,6 +32,8 @@ pub(crate) fn decode<'a>(
             if let Some(name) = newer {
                 return Err(newer_walx(&format!("the header {name:?}")));
             }
+            let stamp = Stamp { writer, read };
+            check(stamp, offset)?;
             let list = properties.into_iter().map(|(name, value)| {
                 let Some(name) = name::property(name) else {
                     let text = format!("{:?} is no property", String::from_utf8_lossy(name));
@@ -43,7 +46,7 @@ pub(crate) fn decode<'a>(
                 properties: list.collect::<Result<Properties>>()?,
                 payload: copy(payload, block),
             };
-            Ok(Content::Record(record, Stamp { writer, read }))
+            Ok(Content::Record(record, stamp))
         }
         Ours {
             record: None,
@@ -122,6 +125,24 @@ fn offset(value: &[u8], name: &str) -> Result<i64> {
     let bytes = value.try_into().ok();
     let offset = bytes.map(i64::from_le_bytes).filter(|&it| it >= 0);
     offset.ok_or_else(|| corrupt(format!("its header {name:?} holds no offset")))
+}
+
+/// What a record names lies before it. Else one forged record would make all later ones look overtaken, and every owner.
+fn check(stamp: Stamp, offset: i64) -> Result<()> {
+    let Stamp { writer, read } = stamp;
+    if writer >= offset {
+        let text =
+            format!("it names the mark at offset {writer} as its writer's, which is not before it");
+        return Err(corrupt(text));
+    }
+    match read.filter(|&read| read > offset) {
+        Some(read) => {
+            let text =
+                format!("it says that its writer had read up to offset {read}, which is behind it");
+            Err(corrupt(text))
+        }
+        None => Ok(()),
+    }
 }
 
 fn copy(bytes: &[u8], block: &mut BytesMut) -> Bytes {

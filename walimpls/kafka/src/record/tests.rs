@@ -57,6 +57,9 @@ const BY_READING: Stamp = Stamp {
     read: Some(0x0506_0708),
 };
 
+/// Where records lie.
+const OFFSET: i64 = i64::MAX;
+
 /// A header: its name and its value.
 type Pair = (Vec<u8>, Vec<u8>);
 type Listed = Vec<Pair>;
@@ -72,7 +75,7 @@ fn list(headers: &OwnedHeaders) -> Listed {
 
 fn read(payload: &[u8], headers: &[Pair]) -> walx_core::Result<Content> {
     let headers = headers.iter().map(|(name, value)| (&name[..], &value[..]));
-    decode(payload, headers, &mut BytesMut::new())
+    decode(OFFSET, payload, headers, &mut BytesMut::new())
 }
 
 fn encoded(record: &Record, stamp: Stamp) -> Listed {
@@ -195,6 +198,28 @@ fn what_no_walx_writes_is_corrupt() {
 }
 
 #[test]
+fn what_names_an_offset_behind_itself_is_corrupt() {
+    let read_at_7 = |writer, read| {
+        let headers = encoded(&minimal(), Stamp { writer, read });
+        let headers = headers.iter().map(|(name, value)| (&name[..], &value[..]));
+        decode(7, b"", headers, &mut BytesMut::new())
+    };
+    for read in [None, Some(0), Some(7)] {
+        assert!(read_at_7(6, read).is_ok(), "{read:?}");
+    }
+    for (writer, read) in [
+        (7, None),
+        (i64::MAX, None),
+        (i64::MAX, Some(7)),
+        (6, Some(8)),
+        (6, Some(i64::MAX)),
+    ] {
+        let error = read_at_7(writer, read).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    }
+}
+
+#[test]
 fn every_cut_of_the_header_is_corrupt() {
     let headers = encoded(&full(), NATIVE);
     for len in 0..headers[0].1.len() {
@@ -228,8 +253,8 @@ proptest! {
     fn any_properties_survive_the_way_into_headers_and_back(
         list in vec((property_names(), vec(any::<u8>(), 0..20)), 0..6),
         payload in vec(any::<u8>(), 0..50),
-        writer in 0_i64..,
-        by_reading in prop::option::of(0_i64..),
+        writer in 0..OFFSET,
+        by_reading in prop::option::of(0..OFFSET),
     ) {
         let mut record = minimal();
         record.properties = list.into_iter().collect();

@@ -143,7 +143,7 @@ impl Course {
             Ok(headers) => headers,
             Err(code) => return Taken::Item(self.damage(offset, &code)),
         };
-        match decode(message.payload(), headers.clone(), block) {
+        match decode(offset, message.payload(), headers.clone(), block) {
             Ok(Content::Record(record, stamp)) => self.judge(offset, record, stamp),
             Ok(Content::Mark(_)) => {
                 self.floor.mark(offset);

@@ -3,6 +3,7 @@
 mod config;
 mod connect;
 mod doctor;
+pub(crate) mod line;
 pub(crate) mod reading;
 mod rules;
 #[cfg(feature = "ssl")]
@@ -13,14 +14,10 @@ mod tables;
 mod three;
 mod whole;
 
-use tokio::sync::Mutex;
 use walx_testkit::server;
 use walx_utility::random;
 
 use crate::config::KafkaConfig;
-
-/// For one test at a time: the broker tells its clients one address for the proxy.
-pub(crate) static LINE: Mutex<()> = Mutex::const_new(());
 
 /// A store on the broker, below a prefix that nobody else has.
 pub(crate) fn config() -> KafkaConfig {

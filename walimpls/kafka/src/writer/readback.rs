@@ -69,7 +69,7 @@ impl Reader {
             }
             let content = match message.headers() {
                 // Payloads are not looked at.
-                Ok(headers) => decode(&[], headers, &mut BytesMut::new()),
+                Ok(headers) => decode(offset, &[], headers, &mut BytesMut::new()),
                 Err(_) => Ok(Content::Foreign),
             };
             if let Ok(Content::Mark(_)) = content {

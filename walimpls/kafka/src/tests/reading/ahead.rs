@@ -2,15 +2,22 @@
 
 use std::time::Duration;
 
+use rdkafka::message::Headers;
 use walx_core::ErrorKind;
 use walx_impls::{ScanOptions, Scanned, Start};
 use walx_utility::clock;
 
 use super::bed::{Bed, made};
+use crate::client::ReadAhead;
 use crate::record::{self, Stamp};
 
-/// What librdkafka holds beside a payload of ours: its own structures, and the header of the record.
-const BESIDE: usize = 600;
+/// What a batch may have, unless one record has more.
+const BATCH: usize = 16 << 10;
+/// What a batch has at least beside a record's payload and headers, and at most.
+const LEAST: usize = 10;
+const MOST: usize = 200;
+/// So many messages a scanner may have pulled and not handed out: it takes the first ones for 16 KiB each.
+const PULLED: usize = 15;
 
 /// What a reader still hands out after everything was truncated is what it had read ahead.
 async fn held(bed: &Bed, options: ScanOptions) -> (usize, usize) {
@@ -51,10 +58,15 @@ async fn what_a_slow_reader_holds_is_bounded_by_its_option() {
             let line = bed.small_line();
             let writer = line.mark();
             let stamp = Stamp { writer, read: None };
+            let mut beside = usize::MAX;
             for number in 0..count {
                 let mut record = made(number);
                 record.payload = vec![7; size].into();
                 let headers = record::headers(&record, stamp, &mut Vec::new());
+                let all = headers
+                    .iter()
+                    .map(|it| it.key.len() + it.value.map_or(0, <[u8]>::len));
+                beside = beside.min(all.sum());
                 line.send(headers, &record.payload, 1);
                 if number % 10_000 == 0 {
                     line.offsets();
@@ -62,12 +74,12 @@ async fn what_a_slow_reader_holds_is_bounded_by_its_option() {
             }
             line.offsets();
             let (records, bytes) = held(&bed, ScanOptions::new(ahead)).await;
-            let all = bytes + records * BESIDE;
+            let (wire, batch) = (size + beside + LEAST, BATCH.max(size + beside + MOST));
+            let most = PULLED + ReadAhead::of(ahead).most(size, wire, batch);
             println!(
-                "{size} B, read-ahead {ahead} B: {records} records, {bytes} B of payloads, some {all} B in all"
+                "{size} B, read-ahead {ahead} B: {records} records, {bytes} B of payloads; {most} may be"
             );
-            // One answer more than was asked for, which is one batch of the broker at least, and what one of small records has beside.
-            assert!(records < count as usize && all <= ahead + (4 << 20));
+            assert!(records <= most && most < count as usize && bytes == records * size);
         }
     }
 }

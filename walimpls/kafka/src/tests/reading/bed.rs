@@ -40,10 +40,7 @@ impl Bed {
     }
 
     pub(super) async fn of(config: KafkaConfig) -> Self {
-        Self::of_store(Store::connect(config).await.unwrap()).await
-    }
-
-    pub(super) async fn of_store(store: Arc<Store>) -> Self {
+        let store = Store::connect(config).await.unwrap();
         let channel = ChannelName::new("read").unwrap();
         let topic = store.topic(&channel).unwrap();
         topic::prepare(&store, &topic).await.unwrap();

@@ -134,6 +134,36 @@ async fn a_header_that_no_walx_wrote_is_damage_at_its_place_and_reading_goes_on(
     );
 }
 
+/// Were it believed, all records behind it would be those of an overtaken writer, and no owner would be the newest one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_with_a_forged_writer_is_damage_and_overtakes_nobody() {
+    let Some(bed) = Bed::new().await else { return };
+    let line = bed.line();
+    let writer = line.mark();
+    let first = line.records(0..1, writer)[0];
+    // The second one names its own place.
+    let forged = [i64::MAX, first + 2].map(|forged| broken(&line, forged, |_| {}));
+    assert_eq!(forged, [first + 1, first + 2]);
+    let last = line.records(1..3, writer)[1];
+    let mut reader = bed.scan(Start::Earliest).await.unwrap();
+    assert_eq!(reader.record().await, first);
+    for offset in forged {
+        let Scanned::Damage(text) = reader.next().await.unwrap() else {
+            panic!("no damage");
+        };
+        assert!(text.contains(&format!("offset {offset}: ")), "{text}");
+    }
+    assert_eq!(reader.record().await, last - 1);
+    assert_eq!(reader.record().await, last);
+    let (store, topic) = (std::sync::Arc::clone(&bed.store), bed.topic.clone());
+    let newest = walx_utility::spawn::blocking(move || crate::look::newest(&store, &topic));
+    let newest = newest.await.unwrap().unwrap();
+    assert_eq!((newest.writer, newest.record), (Some(writer), Some(last)));
+    assert_eq!(bed.bounds().await.newest, Some(id::of(last)));
+    let lasts = bed.offsets(Start::Last(2), last).await;
+    assert_eq!(lasts, [last - 1, last]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_a_newer_walx_ends_the_scan_behind_those_before_it() {
     let Some(bed) = Bed::new().await else { return };

@@ -1,52 +1,44 @@
 //! Batches that are damaged, on a broker's disk or on the way: a line that changes payloads stands for both.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use walx_impls::{Scanned, Start};
-use walx_testkit::server;
 use walx_utility::clock;
 use walx_utility::spawn::{self, Task};
 
-use super::bed::{Bed, Line, made};
+use super::bed::{Bed, Line, PATIENCE, made};
 use crate::record::{self, Stamp};
-use crate::store::Store;
 use crate::tests::at;
+use crate::tests::line::Address;
 
 const SOUND: &[u8] = b"payload 666";
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Changes what the broker sends as the payload of record 666, so many times.
 struct Tampering {
     bed: Bed,
     left: Arc<AtomicUsize>,
     _listening: Task<()>,
+    _address: Address,
 }
 
 impl Tampering {
     async fn new() -> Option<Self> {
-        let addresses = server("WALX_KAFKA_PROXIED")?;
-        let (listen, broker) = addresses.split_once(',').unwrap();
-        let deadline = clock::now() + PATIENCE;
-        let listener = loop {
-            match TcpListener::bind(listen).await {
-                Ok(listener) => break listener,
-                // Another test has it.
-                Err(error) => assert!(clock::now() < deadline, "{listen}: {error}"),
-            }
-            clock::sleep(Duration::from_millis(20)).await;
-        };
+        let address = Address::take().await?;
+        let listen = address.listen;
+        let listener = address.start(|| TcpListener::bind(listen)).await;
         let left = Arc::<AtomicUsize>::default();
-        let listening = accept(listener, broker.to_owned(), Arc::clone(&left));
+        let listening = accept(listener, address.broker, Arc::clone(&left));
         let listening = spawn::task(listening);
-        let bed = Bed::of_store(Store::connect(at(listen)).await.unwrap()).await;
+        let config = at(&listen.to_string());
         Some(Self {
-            bed,
+            bed: Bed::of(config).await,
             left,
             _listening: listening,
+            _address: address,
         })
     }
 
@@ -61,9 +53,9 @@ impl Tampering {
     }
 }
 
-async fn accept(listener: TcpListener, broker: String, left: Arc<AtomicUsize>) {
+async fn accept(listener: TcpListener, broker: SocketAddr, left: Arc<AtomicUsize>) {
     while let Ok((client, _)) = listener.accept().await {
-        let server = TcpStream::connect(&broker).await.unwrap();
+        let server = TcpStream::connect(broker).await.unwrap();
         // It ends with its sockets.
         spawn::task(forward(client, server, Arc::clone(&left))).detach();
     }
@@ -133,7 +125,7 @@ async fn a_damaged_batch_at_the_tail_is_told_once_and_passed_over() {
     assert!(matches!(&told, Scanned::Damage(_)), "{told:?}");
     assert!(reader.is_silent().await, "it is told once");
     // Looks pass over it, too, and end.
-    let newest = clock::timeout(PATIENCE / 3, bed.bounds()).await.unwrap();
+    let newest = clock::timeout(PATIENCE, bed.bounds()).await.unwrap();
     assert_eq!(newest.newest, Some(crate::id::of(mark + 2)));
     line.records(696..698, mark);
     assert_eq!(

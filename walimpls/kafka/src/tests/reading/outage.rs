@@ -2,50 +2,32 @@
 
 use std::time::Duration;
 
-use tokio::sync::MutexGuard;
 use walx_core::ErrorKind;
 use walx_impls::{ScanOptions, Start};
-use walx_testkit::faults::proxy::Proxy;
-use walx_testkit::server;
 use walx_utility::clock;
 
 use super::bed::{Bed, PATIENCE};
 use crate::config::KafkaConfig;
-use crate::tests::{LINE, here};
+use crate::tests::here;
+use crate::tests::line::Proxied;
 
 /// A reader through a proxy, and a producer straight at the broker.
 struct Through {
     reading: Bed,
     straight: Bed,
-    proxy: Proxy,
-    _one_at_a_time: MutexGuard<'static, ()>,
+    proxied: Proxied,
 }
 
 impl Through {
     /// `None` where the run does without a broker.
     async fn with(change: impl FnOnce(&mut KafkaConfig)) -> Option<Self> {
-        let (mut config, addresses) = (here()?, server("WALX_KAFKA_PROXIED")?);
-        let _one_at_a_time = LINE.lock().await;
-        let (listen, broker) = addresses.split_once(',').unwrap();
-        let (listen, broker) = (listen.parse().unwrap(), broker.parse().unwrap());
-        let deadline = clock::now() + PATIENCE;
-        let proxy = loop {
-            match Proxy::start_at(listen, broker).await {
-                Ok(proxy) => break proxy,
-                // Another process has it.
-                Err(error) => assert!(clock::now() < deadline, "{listen}: {error}"),
-            }
-            clock::sleep(Duration::from_millis(50)).await;
-        };
+        let (mut config, proxied) = (here()?, Proxied::start().await?);
         let straight = Bed::of(config.clone()).await;
         change(&mut config);
-        let prefix = config.location.prefix().to_owned();
-        config.location = format!("{listen}/{prefix}").parse().unwrap();
         Some(Self {
-            reading: Bed::of(config).await,
+            reading: Bed::of(proxied.reach(config)).await,
             straight,
-            proxy,
-            _one_at_a_time,
+            proxied,
         })
     }
 }
@@ -62,13 +44,13 @@ async fn a_reader_goes_on_behind_an_outage_without_loss_or_repetition() {
         let offsets = line.records(round * 300..round * 300 + 200, writer);
         assert_eq!(reader.record().await, offsets[0]);
         match round % 3 {
-            0 => _ = through.proxy.cut(),
-            1 => _ = through.proxy.cut().refuse(),
-            _ => _ = through.proxy.close(),
+            0 => _ = through.proxied.proxy.cut(),
+            1 => _ = through.proxied.proxy.cut().refuse(),
+            _ => _ = through.proxied.proxy.close(),
         }
         let more = line.records(round * 300 + 200..(round + 1) * 300, writer);
         clock::sleep(Duration::from_millis(100)).await;
-        through.proxy.resume();
+        through.proxied.proxy.resume();
         for offset in offsets[1..].iter().chain(&more) {
             assert_eq!(reader.record().await, *offset, "round {round}");
         }
@@ -95,9 +77,9 @@ async fn an_outage_that_lasts_too_long_ends_a_reader_as_unavailable() {
         }
         assert!(reader.is_silent().await);
         if stalled {
-            through.proxy.stall();
+            through.proxied.proxy.stall();
         } else {
-            through.proxy.cut().refuse();
+            through.proxied.proxy.cut().refuse();
         }
         let began = clock::now();
         let error = reader.next().await.unwrap_err();
@@ -109,7 +91,7 @@ async fn an_outage_that_lasts_too_long_ends_a_reader_as_unavailable() {
         let options = ScanOptions::default();
         let error = through.reading.scan_with(Start::Earliest, options).await;
         assert_eq!(error.err().unwrap().kind(), ErrorKind::Unavailable);
-        through.proxy.resume();
+        through.proxied.proxy.resume();
         let mut again = through.reading.scan(Start::Earliest).await;
         let deadline = clock::now() + PATIENCE;
         while again.is_err() && clock::now() < deadline {

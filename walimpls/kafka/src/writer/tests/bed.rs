@@ -9,11 +9,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message};
 use rdkafka::topic_partition_list::Offset;
-use tokio::sync::MutexGuard;
 use walx_core::{
     ChannelName, Error, Header, Kind, Lsn, MessageId, Owner, Record, Result, Seq, Term, Tick,
 };
-use walx_impls::{Appending, Batch, Claim, WalImpls};
+use walx_impls::{Appending, Batch, Claim, ScanOptions, Scanned, Start, WalImpls};
 use walx_testkit::faults::proxy::Proxy;
 use walx_utility::{clock, spawn};
 
@@ -21,10 +20,15 @@ use crate::config::KafkaConfig;
 use crate::id;
 use crate::record::{self, Content};
 use crate::store::{PARTITION, Store};
-use crate::tests::{LINE, config};
+use crate::tests::config;
+use crate::tests::line::Proxied;
 
 /// How long anything may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// So many appends may be on a line without an answer, each in a request of its own: librdkafka sends five requests, and
+/// one of them may be about something else. The others wait for answers before they are sent.
+pub(super) const UNANSWERED: u64 = 4;
 
 /// A store, and a channel of it that nobody else has.
 pub(super) struct Bed {
@@ -37,37 +41,24 @@ pub(super) struct Bed {
 pub(super) struct Line {
     pub(super) bed: Bed,
     pub(super) straight: Bed,
-    pub(super) proxy: Proxy,
-    _one_at_a_time: MutexGuard<'static, ()>,
+    proxied: Proxied,
 }
 
 impl Line {
     pub(super) async fn with(change: impl FnOnce(&mut KafkaConfig)) -> Self {
-        let _one_at_a_time = LINE.lock().await;
-        let addresses = std::env::var("WALX_KAFKA_PROXIED")
-            .expect("WALX_KAFKA_PROXIED: eval \"$(scripts/servers env)\" behind scripts/servers start kafka");
-        let (listen, broker) = addresses.split_once(',').unwrap();
-        let (listen, broker) = (listen.parse().unwrap(), broker.parse().unwrap());
-        let deadline = clock::now() + PATIENCE;
-        let proxy = loop {
-            match Proxy::start_at(listen, broker).await {
-                Ok(proxy) => break proxy,
-                // Another process has it.
-                Err(error) => assert!(clock::now() < deadline, "{listen}: {error}"),
-            }
-            clock::sleep(Duration::from_millis(50)).await;
-        };
+        let proxied = Proxied::start().await;
+        let proxied = proxied.expect("WALX_WITHOUT leaves Kafka out");
         let mut config = config();
         change(&mut config);
-        let straight = Bed::of(config.clone()).await;
-        let prefix = config.location.prefix().to_owned();
-        config.location = format!("{listen}/{prefix}").parse().unwrap();
         Self {
-            bed: Bed::of(config).await,
-            straight,
-            proxy,
-            _one_at_a_time,
+            bed: Bed::of(proxied.reach(config.clone())).await,
+            straight: Bed::of(config).await,
+            proxied,
         }
+    }
+
+    pub(super) fn proxy(&self) -> &Proxy {
+        &self.proxied.proxy
     }
 }
 
@@ -186,7 +177,7 @@ fn seen_as(message: &impl Message) -> Option<Seen> {
         .iter()
         .map(|it| (it.key.as_bytes(), it.value.unwrap_or_default()));
     let payload = message.payload().unwrap_or_default();
-    match record::decode(payload, headers, &mut bytes::BytesMut::new()).unwrap() {
+    match record::decode(offset, payload, headers, &mut bytes::BytesMut::new()).unwrap() {
         Content::Mark(_) => Some(Seen::Mark(offset)),
         Content::Record(record, stamp) => Some(Seen::Record {
             offset,
@@ -203,6 +194,25 @@ pub(super) fn lsns(seen: &[Seen]) -> Vec<u64> {
         Seen::Mark(_) => None,
     };
     seen.iter().filter_map(lsn).collect()
+}
+
+/// The lsns that a scanner hands out, up to and including one.
+pub(super) async fn scanned(wal: &Arc<dyn WalImpls>, last: u64) -> Vec<u64> {
+    let mut scanner = wal
+        .scan(Start::Earliest, ScanOptions::default())
+        .await
+        .unwrap();
+    let mut lsns = Vec::new();
+    while lsns.last() != Some(&last) {
+        let batch = std::future::poll_fn(|context| scanner.poll_batch(context));
+        for item in in_time(batch).await.unwrap() {
+            match item {
+                Scanned::Record(stored) => lsns.push(stored.record.header.lsn.unwrap().get()),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    lsns
 }
 
 /// The record with this number.

@@ -8,9 +8,11 @@ use walx_impls::{Batch, Claim};
 use walx_testkit::faults::proxy::Way;
 use walx_utility::{clock, spawn};
 
-use super::bed::{Bed, Line, append, append_now, in_time, kind, offset, record, sized, until};
+use super::bed::{
+    Bed, Line, UNANSWERED, append, append_now, in_time, kind, offset, record, scanned, sized, until,
+};
 use super::set_option;
-use crate::config::KafkaCommit;
+use crate::config::{KafkaCommit, KafkaFence};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -19,24 +21,24 @@ async fn behind_an_append_without_an_answer_nothing_is_acknowledged_until_the_wr
     let line = Line::with(|config| config.delivery_timeout.0 = SECOND).await;
     let wal = line.bed.open().await;
     append_now(&wal, 0).await.unwrap();
-    line.proxy.stall_way(Way::ToClient);
+    line.proxy().stall_way(Way::ToClient);
     let started = clock::now();
-    // No more than may be on the way without an answer.
-    let calls: Vec<_> = (1..5).map(|number| append(&wal, number)).collect();
+    let end = 1 + UNANSWERED;
+    let calls: Vec<_> = (1..end).map(|number| append(&wal, number)).collect();
     for call in calls {
         assert_eq!(kind(in_time(call).await), ErrorKind::OutcomeUnknown);
     }
     let took = clock::now() - started;
     assert!(took >= SECOND && took < 3 * SECOND, "{took:?}");
-    line.proxy.resume();
-    for number in 5..8 {
+    line.proxy().resume();
+    for number in end..end + 3 {
         assert_eq!(kind(append_now(&wal, number).await), ErrorKind::NotWritten);
     }
     // They landed, and it's told by reading only.
     let resumed = line.bed.resume(&wal).await.unwrap();
-    assert_eq!(line.straight.lsns().await, (0..5).collect::<Vec<_>>());
-    append_now(&resumed, 5).await.unwrap();
-    assert_eq!(kind(append_now(&wal, 6).await), ErrorKind::NotWritten);
+    assert_eq!(line.straight.lsns().await, (0..end).collect::<Vec<_>>());
+    append_now(&resumed, end).await.unwrap();
+    assert_eq!(kind(append_now(&wal, end + 1).await), ErrorKind::NotWritten);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,12 +52,12 @@ async fn what_landed_of_appends_without_an_answer_has_no_hole() {
             .map(|number| wal.append(Batch::One(sized(number, 64 << 10))))
             .collect();
         clock::sleep(Duration::from_millis(7 * round)).await;
-        line.proxy.stall();
+        line.proxy().stall();
         let mut acknowledged = Vec::new();
         for call in calls {
             acknowledged.extend(in_time(call).await.ok());
         }
-        line.proxy.cut().resume();
+        line.proxy().cut().resume();
         wal = line.bed.resume(&wal).await.unwrap();
         let there = line.straight.lsns().await;
         assert_eq!(there, (0..there.len() as u64).collect::<Vec<_>>());
@@ -73,7 +75,7 @@ async fn connections_that_are_cut_cost_nothing() {
         let calls: Vec<_> = (0..2_000)
             .map(|at| append(&wal, 2_000 * round + at))
             .collect();
-        line.proxy.cut();
+        line.proxy().cut();
         for call in calls {
             ids.push(offset(&in_time(call).await.unwrap()));
         }
@@ -82,33 +84,41 @@ async fn connections_that_are_cut_cost_nothing() {
     assert_eq!(line.straight.lsns().await, (0..10_000).collect::<Vec<_>>());
 }
 
-/// As of a process that stood still: the broker has acknowledged, and the answer comes behind another owner's open.
+/// As of a process that stood still: the broker has stored them, and its answer, or what is read back, comes behind
+/// another owner's open.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_was_late_is_no_acknowledgement_behind_a_newer_open() {
-    let line = Line::with(|_| {}).await;
-    let older = line.bed.open().await;
-    append_now(&older, 0).await.unwrap();
-    line.proxy.stall_way(Way::ToClient);
-    // No more than may be on the way without an answer.
-    let calls: Vec<_> = (1..5).map(|number| append(&older, number)).collect();
-    let landed = async || line.straight.lsns().await.len() == 5;
-    until("the appends", landed).await;
-    let newer = line.straight.open().await;
-    line.proxy.resume();
-    for call in calls {
-        assert_eq!(kind(in_time(call).await), ErrorKind::Fenced);
+    for &fence in KafkaFence::ALL {
+        let line = Line::with(|config| config.fence = fence).await;
+        let older = line.bed.open().await;
+        append_now(&older, 0).await.unwrap();
+        line.proxy().stall_way(Way::ToClient);
+        let end = 1 + UNANSWERED;
+        let calls: Vec<_> = (1..end).map(|number| append(&older, number)).collect();
+        let landed = async || line.straight.lsns().await.len() as u64 == end;
+        until("the appends", landed).await;
+        let newer = line.straight.open().await;
+        line.proxy().resume();
+        for call in calls {
+            assert_eq!(kind(in_time(call).await), ErrorKind::Fenced, "{fence}");
+        }
+        append_now(&newer, end).await.unwrap();
+        assert_eq!(
+            scanned(&newer, end).await,
+            (0..=end).collect::<Vec<_>>(),
+            "{fence}"
+        );
     }
-    append_now(&newer, 5).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_was_late_is_an_acknowledgement_where_nobody_came() {
     let line = Line::with(|_| {}).await;
     let wal = line.bed.open().await;
-    line.proxy.stall_way(Way::ToClient);
+    line.proxy().stall_way(Way::ToClient);
     let calls: Vec<_> = (0..50).map(|number| append(&wal, number)).collect();
     clock::sleep(SECOND).await;
-    line.proxy.resume();
+    line.proxy().resume();
     for (number, call) in calls.into_iter().enumerate() {
         assert_eq!(offset(&in_time(call).await.unwrap()), 1 + number as i64);
     }
@@ -130,9 +140,9 @@ async fn an_open_without_an_answer_keeps_nobody_from_resuming() {
         let claim = Claim::Resume(wal.fence_token());
         let lost = tokio::join!(line.bed.try_open(claim), async {
             clock::sleep(Duration::from_millis(50 * number)).await;
-            line.proxy.stall_way(Way::ToClient);
+            line.proxy().stall_way(Way::ToClient);
         });
-        line.proxy.cut().resume();
+        line.proxy().cut().resume();
         wal = match lost.0 {
             Ok(wal) => wal,
             Err(error) => {
@@ -159,7 +169,7 @@ async fn a_close_takes_bounded_time_and_decides_what_is_on_its_way() {
     let line = Line::with(|_| {}).await;
     let wal = line.bed.open().await;
     append_now(&wal, 0).await.unwrap();
-    line.proxy.stall();
+    line.proxy().stall();
     let calls: Vec<_> = (1..10).map(|number| append(&wal, number)).collect();
     let started = clock::now();
     wal.close().await.unwrap();
@@ -170,7 +180,7 @@ async fn a_close_takes_bounded_time_and_decides_what_is_on_its_way() {
     }
     assert_eq!(kind(append_now(&wal, 10).await), ErrorKind::Closed);
     wal.close().await.unwrap();
-    line.proxy.cut().resume();
+    line.proxy().cut().resume();
     until("all clients gone", async || line.bed.clients() == 0).await;
 }
 
@@ -184,7 +194,7 @@ async fn a_close_takes_bounded_time_also_while_a_transaction_ends() {
         .await;
         let wal = line.bed.open().await;
         append_now(&wal, 0).await.unwrap();
-        line.proxy.stall();
+        line.proxy().stall();
         let call = (commit == KafkaCommit::Each).then(|| append(&wal, 1));
         clock::sleep(SECOND).await;
         let started = clock::now();
@@ -194,7 +204,7 @@ async fn a_close_takes_bounded_time_also_while_a_transaction_ends() {
         if let Some(call) = call {
             assert_eq!(kind(in_time(call).await), ErrorKind::OutcomeUnknown);
         }
-        line.proxy.cut().resume();
+        line.proxy().cut().resume();
     }
 }
 
@@ -209,12 +219,12 @@ async fn an_open_that_is_given_up_fences_nobody_who_opens_behind_it() {
         let _ = super::super::open(&store, &channel, Claim::TakeOver).await;
     });
     until("a client", async || line.bed.store.clients_in_use() == 1).await;
-    line.proxy.stall();
+    line.proxy().stall();
     drop(given_up);
     clock::sleep(SECOND / 2).await;
     let newer = line.straight.open().await;
     append_now(&newer, 1).await.unwrap();
-    line.proxy.resume();
+    line.proxy().resume();
     for number in 2..40 {
         clock::sleep(SECOND / 20).await;
         append_now(&newer, number).await.unwrap();

@@ -10,12 +10,15 @@ use crate::config::KafkaCommit;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_roll_under_load_loses_nothing_and_holds_no_append_longer_than_it_takes() {
-    let bed = Bed::with(|config| config.roll.0 = Duration::from_millis(200)).await;
+    const ROLL: Duration = Duration::from_millis(200);
+    // A transaction gets nine tenths of it old at least, and half of that where all is answered for a moment.
+    const SHORTEST: Duration = Duration::from_millis(90);
+    let bed = Bed::with(|config| config.roll.0 = ROLL).await;
     let wal = bed.open().await;
     let (mut calls, mut longest) = (std::collections::VecDeque::new(), Duration::ZERO);
     let (mut ids, mut number) = (Vec::new(), 0);
-    let end = clock::now() + Duration::from_secs(3);
-    while clock::now() < end {
+    let started = clock::now();
+    while clock::now() < started + 15 * ROLL {
         while calls.len() < 200 {
             calls.push_back((clock::now(), append(&wal, number)));
             number += 1;
@@ -27,11 +30,12 @@ async fn a_roll_under_load_loses_nothing_and_holds_no_append_longer_than_it_take
     for (_, call) in calls {
         ids.push(offset(&in_time(call).await.unwrap()));
     }
+    let most = (clock::now() - started).div_duration_f64(SHORTEST) as usize;
     assert_eq!(bed.lsns().await, (0..number).collect::<Vec<_>>());
     let jumps = ids.windows(2).filter(|pair| pair[1] > pair[0] + 1).count();
     assert!(
-        ids.is_sorted() && (5..=20).contains(&jumps),
-        "{jumps} transactions"
+        ids.is_sorted() && (5..=most).contains(&jumps),
+        "{jumps} transactions, {most} at most"
     );
     println!("{number} appends, {jumps} rolls, the longest took {longest:?}");
     assert!(longest < Duration::from_millis(1_000), "{longest:?}");
