@@ -32,8 +32,9 @@
 //! | other headers | user properties, in order, under their own names; `walx.p.NAME` stands for one that is called `walx` or `walx.…`, `walx.x.HEX` for one with a zero byte in its name |
 //! | key | none |
 //!
-//! A message with the header `walx.mark` is the mark that each open leaves: version 1, then 16 bytes of chance. Anything
-//! else without `walx` is foreign: another program wrote it, and scanners tell it as a gap or hand it out as it is.
+//! A message with the header `walx.mark` is the mark that each open leaves (one that takes over leaves a second one, which counts): version 1, then 16 bytes of chance. Anything
+//! else without `walx` is foreign: another program wrote it, and scanners tell it as a gap or hand it out as it is. An owner's
+//! own scan that follows its log from the write-ahead cache doesn't meet it. A record whose writer is not before it is damage.
 //!
 //! # Fence and commit
 //! | `fence` | Who keeps an older writer out | Needs | Costs |
@@ -51,7 +52,13 @@
 //! | `interval:<time>` | the same each so often, while there is something to commit | 5 to 45 ms each time |
 //! | `each` | what is acknowledged | 35 to 105 ms an append or group of appends |
 //!
-//! What was open when a writer was killed or fenced is aborted: they never see it, though walx does.
+//! What was open when a writer was killed or fenced is aborted: they never see it, though walx does. With `each`, too, where
+//! a group's commit fails: the wal recovers, finds the records in the log and acknowledges them, as every reader of walx has
+//! them, and readers of committed records never see them.
+//!
+//! While a transaction ends, appends wait in a list of at most 128 MiB (`writer/order`). The one that doesn't fit is
+//! `NotWritten` and ends the handle, and the wal opens the channel again. It can't be where the wal's
+//! `max_in_flight_bytes` is no larger.
 //!
 //! A writer that commits nothing for `transaction_timeout` (15 min; it rolls long before) is fenced by the coordinator.
 //! The wal then recovers by itself: it opens again and finds out whether another owner came.
