@@ -15,16 +15,11 @@ use super::stages::Begun;
 /// One append, from its call to its outcome.
 pub(super) struct Slot(Mutex<State>);
 
+const _: () = assert!(size_of::<Slot>() <= 112);
+
 enum State {
-    /// In the queue for admission, with what is to be written.
-    Waiting {
-        request: Request,
-        begun: Begun,
-        waker: Option<Waker>,
-        /// How it leaves the queue.
-        queue: Weak<Writer>,
-        ticket: u64,
-    },
+    /// In the queue for admission.
+    Waiting(Box<Queued>),
     /// In the log's order, undecided.
     Placed {
         waker: Option<Waker>,
@@ -35,6 +30,27 @@ enum State {
     Done(Result<Batch<Place>>),
     /// The caller has the outcome, or doesn't want it.
     Gone,
+}
+
+/// What is to be written. Apart, since it is large and few appends wait for room.
+struct Queued {
+    request: Request,
+    begun: Begun,
+    waker: Option<Waker>,
+    /// How it leaves the queue.
+    queue: Weak<Writer>,
+    ticket: u64,
+}
+
+impl State {
+    /// Where whoever waits for the outcome is noted; `None` where there is one.
+    fn waker(&mut self) -> Option<&mut Option<Waker>> {
+        match self {
+            Self::Waiting(queued) => Some(&mut queued.waker),
+            Self::Placed { waker, .. } => Some(waker),
+            Self::Done(_) | Self::Gone => None,
+        }
+    }
 }
 
 impl Slot {
@@ -51,13 +67,13 @@ impl Slot {
         queue: Weak<Writer>,
         ticket: u64,
     ) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State::Waiting {
+        Arc::new(Self(Mutex::new(State::Waiting(Box::new(Queued {
             request,
             begun,
             waker: None,
             queue,
             ticket,
-        })))
+        })))))
     }
 
     pub(super) fn failed(error: Error) -> Arc<Self> {
@@ -68,12 +84,13 @@ impl Slot {
     pub(super) fn take_waiting(&self) -> Option<(Request, Begun)> {
         let mut state = lock(&self.0);
         match std::mem::replace(&mut *state, State::Gone) {
-            State::Waiting {
-                request,
-                begun,
-                waker,
-                ..
-            } => {
+            State::Waiting(queued) => {
+                let Queued {
+                    request,
+                    begun,
+                    waker,
+                    ..
+                } = *queued;
                 *state = State::Placed {
                     waker,
                     gather: None,
@@ -100,44 +117,40 @@ impl Slot {
             return self.decide(outcome.map(Batch::One));
         };
         let mut state = lock(&self.0);
-        let whole = match &mut *state {
-            State::Placed {
-                gather: Some(gather),
-                ..
-            } => {
-                gather.joined(index, outcome);
-                gather.outcome()
-            }
-            _ => None,
-        };
-        Self::finish(state, whole);
+        if let State::Placed {
+            gather: Some(gather),
+            ..
+        } = &mut *state
+        {
+            gather.joined(index, outcome);
+            let whole = gather.outcome();
+            Self::finish(state, whole);
+        }
     }
 
     /// Decides the append, and wakes its caller.
     pub(super) fn decide(&self, outcome: Result<Batch<Place>>) {
         let mut state = lock(&self.0);
-        let whole = match (&mut *state, outcome) {
-            (
-                State::Placed {
-                    gather: Some(gather),
-                    ..
-                },
-                Ok(places),
-            ) => {
-                gather.own(&places);
-                gather.outcome()
-            }
-            (_, outcome) => Some(outcome),
-        };
-        Self::finish(state, whole);
+        if let (
+            State::Placed {
+                gather: Some(gather),
+                ..
+            },
+            Ok(places),
+        ) = (&mut *state, &outcome)
+        {
+            gather.own(places);
+            let whole = gather.outcome();
+            return Self::finish(state, whole);
+        }
+        Self::finish(state, Some(outcome));
     }
 
     fn finish(mut state: MutexGuard<'_, State>, outcome: Option<Result<Batch<Place>>>) {
-        let Some(outcome) = outcome else { return };
-        let waker = match &mut *state {
-            State::Waiting { waker, .. } | State::Placed { waker, .. } => waker.take(),
-            State::Done(_) | State::Gone => return,
+        let (Some(outcome), Some(waker)) = (outcome, state.waker()) else {
+            return;
         };
+        let waker = waker.take();
         *state = State::Done(outcome);
         drop(state);
         if let Some(waker) = waker {
@@ -153,7 +166,7 @@ impl AppendState for Slot {
         places: &mut dyn FnMut(Place),
     ) -> Poll<Result<()>> {
         let mut state = lock(&self.0);
-        if let State::Waiting { waker, .. } | State::Placed { waker, .. } = &mut *state {
+        if let Some(waker) = state.waker() {
             match waker {
                 Some(waker) => waker.clone_from(context.waker()),
                 None => *waker = Some(context.waker().clone()),
@@ -173,16 +186,16 @@ impl AppendState for Slot {
 
     fn forget(&self) {
         let mut state = lock(&self.0);
-        if matches!(&*state, State::Waiting { request, .. } if request.stays()) {
+        if matches!(&*state, State::Waiting(queued) if queued.request.stays()) {
             return;
         }
         // What it held is freed outside of the lock.
         let forgotten = std::mem::replace(&mut *state, State::Gone);
         drop(state);
-        if let State::Waiting { queue, ticket, .. } = forgotten
-            && let Some(writer) = queue.upgrade()
+        if let State::Waiting(queued) = &forgotten
+            && let Some(writer) = queued.queue.upgrade()
         {
-            writer.leave(ticket);
+            writer.leave(queued.ticket);
         }
     }
 }
