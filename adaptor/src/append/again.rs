@@ -7,7 +7,8 @@ use walx_impls::{Appending, Batch, Kind, StoredRecord};
 
 use super::answer::{answer_of, unknown};
 use super::commit::Driver;
-use super::order::{Flight, Order};
+use super::flight::Flight;
+use super::order::Order;
 use super::queue::Refusal;
 use super::transactions::{Why, ended};
 use crate::planted::{self, Bug};
@@ -33,7 +34,7 @@ impl Driver {
             // A Release ends its owner only where nothing follows it: there is our Barrier now.
             if there.len() == flight.records.len() && !flight.is(Kind::Release) {
                 let ids = Batch::Many(there.into_iter().map(|it| it.id).collect());
-                self.group.push((flight, Ok(ids)));
+                self.landed.push((flight, ids));
                 continue;
             }
             if there.is_empty() {
@@ -42,7 +43,7 @@ impl Driver {
                     order.in_flight -= 1;
                     continue;
                 }
-                if let Err(error) = order.check_expected(flight.expected) {
+                if let Err(error) = order.check_expected(flight.expected()) {
                     order.in_flight -= 1;
                     order.budget.give(flight.charge);
                     order.forget_keys(&flight.records, &error);
@@ -83,10 +84,10 @@ impl Order {
             record.header.kind == Kind::Commit && id.is_some_and(|id| self.lost.contains(&id))
         };
         if flight.records.as_slice().iter().any(is_lost) {
-            flight.refused = Some(ended(Why::BodyLost));
+            flight.rare_mut().refused = Some(ended(Why::BodyLost));
         }
-        let rolls_back = flight.refused.is_some();
-        let refused = flight.refused.clone();
+        let refused = flight.rare.as_ref().and_then(|it| it.refused.clone());
+        let rolls_back = refused.is_some();
         flight.records = flight.records.clone().map(|record| {
             let former = record.header.seq;
             let mut header = self.renumber(record.header, now, begins);
@@ -150,8 +151,9 @@ impl Flight {
     /// The first records of its batch landed: what is left of it is written again.
     fn keep_rest(&mut self, there: &[StoredRecord]) {
         if let Batch::Many(records) = &mut self.records {
-            self.landed.extend(there.iter().map(answer_of));
             records.drain(..there.len());
+            let landed = &mut self.rare_mut().landed;
+            landed.extend(there.iter().map(|it| answer_of(it.id, &it.record)));
         }
     }
 }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::Span;
 use walx_core::{Error, ErrorKind, Lsn, MessageId, Place};
 use walx_impls::{Batch, Kind, Record, StoredRecord};
 use walx_utility::clock::Instant;
 
 use super::Writer;
-use super::order::Flight;
+use super::flight::{Flight, Rare};
 use super::slot::Slot;
 use super::slow::SlowLog;
 use super::stages::Stages;
@@ -20,14 +19,15 @@ use crate::planted::{self, Bug};
 pub(super) struct Answer {
     slot: Option<Arc<Slot>>,
     stages: Stages,
-    span: Span,
-    /// What the caller gets though the records are durable.
-    refused: Option<Error>,
+    /// Its span, and what the caller gets though the records are durable.
+    rare: Option<Box<Rare>>,
     outcome: Outcome,
 }
 
+const _: () = assert!(size_of::<Answer>() <= 176);
+
 /// A place for each record, with its bytes and kind; or why there is none, with the records.
-type Outcome = Result<Batch<(Place, usize, Kind)>, (Error, Batch<Record>)>;
+type Outcome = Result<Batch<(Place, usize, Kind)>, Box<(Error, Batch<Record>)>>;
 
 /// What was acknowledged together.
 #[derive(Default)]
@@ -39,37 +39,44 @@ pub(super) struct Tally {
 impl Answer {
     /// The flight is durable at these places; its records go to the cache.
     pub(super) fn durable(
-        flight: Flight,
+        mut flight: Flight,
         ids: Batch<MessageId>,
         records: &mut Vec<StoredRecord>,
     ) -> Self {
+        let rare = flight.rare.as_mut();
+        let landed = rare.map(|it| std::mem::take(&mut it.landed));
         Self {
-            outcome: Ok(confirmed(flight.landed, flight.records, ids, records)),
+            outcome: Ok(confirmed(
+                landed.unwrap_or_default(),
+                flight.records,
+                ids,
+                records,
+            )),
             slot: flight.slot,
             stages: flight.stages,
-            span: flight.span,
-            refused: flight.refused,
+            rare: flight.rare,
         }
     }
 
     /// The flight has failed, or is given up.
     pub(super) fn failed(flight: Flight, error: Error) -> Self {
         Self {
-            outcome: Err((error, flight.records)),
-            refused: None,
+            outcome: Err(Box::new((error, flight.records))),
             slot: flight.slot,
             stages: flight.stages,
-            span: flight.span,
+            rare: flight.rare,
         }
     }
 
     /// Tells the caller, then the hooks, the metrics and the log.
     pub(super) fn give(self, writer: &Writer, now: Instant, slow: &mut SlowLog, tally: &mut Tally) {
         let whole = self.stages.whole(now);
+        let mut rare = self.rare;
         match self.outcome {
             Ok(places) => {
                 if let Some(slot) = self.slot {
-                    slot.decide(match self.refused {
+                    let refused = rare.as_mut().and_then(|it| it.refused.take());
+                    slot.decide(match refused {
                         None => Ok(places.clone().map(|(place, _, _)| place)),
                         Some(error) => Err(writer.named(error)),
                     });
@@ -87,14 +94,15 @@ impl Answer {
                     writer.metrics.slow.increment(1);
                     slow.note(first.lsn, bytes, self.stages, now);
                 }
-                self.span.in_scope(|| {
+                in_scope(rare, || {
                     for (place, bytes, _) in places {
                         interceptor::appended(&writer.channel.name, place, *bytes, whole);
                         writer.after(*bytes, whole, &Ok(*place));
                     }
                 });
             }
-            Err((error, records)) => {
+            Err(failed) => {
+                let (error, records) = *failed;
                 let error = writer.named(error);
                 if let Some(slot) = self.slot {
                     slot.decide(Err(error.clone()));
@@ -102,26 +110,30 @@ impl Answer {
                 let records = records.as_slice();
                 let data = |record: &&Record| record.header.kind == Kind::Data;
                 let bytes = records.iter().filter(data).map(Record::bytes);
-                self.span
-                    .in_scope(|| writer.after_failure(bytes, whole, &error));
+                in_scope(rare, || writer.after_failure(bytes, whole, &error));
             }
         }
     }
 
     /// Tells the caller alone.
     pub(super) fn give_caller(self, writer: &Writer) {
-        let outcome = self
-            .outcome
-            .map(|places| places.map(|(place, _, _)| place))
-            .map_err(|(error, _)| error);
-        let outcome = match self.refused {
-            None => outcome,
-            Some(error) => Err(error),
+        let Some(slot) = self.slot else { return };
+        let outcome = match self.outcome {
+            Ok(places) => match self.rare.and_then(|it| it.refused) {
+                None => Ok(places.map(|(place, _, _)| place)),
+                Some(error) => Err(error),
+            },
+            Err(failed) => Err(failed.0),
         };
-        let outcome = outcome.map_err(|error| writer.named(error));
-        if let Some(slot) = self.slot {
-            slot.decide(outcome);
-        }
+        slot.decide(outcome.map_err(|error| writer.named(error)));
+    }
+}
+
+/// In the append's span, where it has one.
+fn in_scope(rare: Option<Box<Rare>>, tell: impl FnOnce()) {
+    match rare {
+        Some(rare) => rare.span.in_scope(tell),
+        None => tell(),
     }
 }
 
@@ -184,12 +196,9 @@ fn confirmed(
     let first = ids.as_slice()[0];
     let has_chunks = batch.as_slice().iter().any(|it| it.header.chunk.is_some());
     let behind = batch.map(|record| {
-        let stored = StoredRecord {
-            id: id.next().unwrap_or(first),
-            record,
-        };
-        let answer = answer_of(&stored);
-        records.push(stored);
+        let id = id.next().unwrap_or(first);
+        let answer = answer_of(id, &record);
+        records.push(StoredRecord { id, record });
         answer
     });
     if landed.is_empty() && !has_chunks {
@@ -206,9 +215,9 @@ fn confirmed(
 }
 
 /// What the caller gets for a record that is durable.
-pub(super) fn answer_of(stored: &StoredRecord) -> (Place, usize, Kind) {
-    let header = &stored.record.header;
+pub(super) fn answer_of(id: MessageId, record: &Record) -> (Place, usize, Kind) {
+    let header = &record.header;
     let lsn = header.lsn.unwrap_or(Lsn::ZERO);
-    let place = Place::new(stored.id, lsn, header.tick, header.owner);
-    (place, stored.record.bytes(), header.kind)
+    let place = Place::new(id, lsn, header.tick, header.owner);
+    (place, record.bytes(), header.kind)
 }

@@ -15,7 +15,8 @@ use walx_utility::sync::lock;
 
 use super::Writer;
 use super::answer::{Answer, Tally, definite, unknown};
-use super::order::{Ending, Flight, Numbering, Phase};
+use super::flight::Flight;
+use super::order::{Ending, Numbering, Phase};
 use super::pace::Pace;
 use super::recover::Recovery;
 use super::slow::SlowLog;
@@ -33,7 +34,8 @@ pub(super) async fn drive(writer: Arc<Writer>, newest: Option<MessageId>, next: 
         slow: SlowLog::new(writer.slow_append),
         writer,
         flights: VecDeque::new(),
-        group: Vec::new(),
+        outcomes: VecDeque::new(),
+        landed: Vec::new(),
         answers: VecDeque::new(),
         recovery: Recovery::default(),
         pace: None,
@@ -50,9 +52,11 @@ pub(super) struct Driver {
     pub(super) writer: Arc<Writer>,
     /// Appends fetched from the order, the oldest first.
     pub(super) flights: VecDeque<Flight>,
-    /// Appends that are decided, in order.
-    pub(super) group: Vec<(Flight, Result<Batch<MessageId>>)>,
-    /// What the callers of a group get.
+    /// What the backend answered to the first of them.
+    pub(super) outcomes: VecDeque<Result<Batch<MessageId>>>,
+    /// Appends that a recovery has found, in order, until it is through with the others.
+    pub(super) landed: Vec<(Flight, Batch<MessageId>)>,
+    /// What the callers of those that are decided get.
     answers: VecDeque<Answer>,
     slow: SlowLog,
     /// How it finds out what became of an append that failed.
@@ -77,7 +81,7 @@ impl Driver {
             if !self.poll_recovery(context) {
                 self.collect(context);
             }
-            if self.group.is_empty() {
+            if self.outcomes.is_empty() {
                 match self.fetch(context) {
                     Fetched::More => continue,
                     Fetched::Nothing if self.gives_up_waiting() => continue,
@@ -107,21 +111,19 @@ impl Driver {
         }
     }
 
-    /// Takes the decided appends from the front, up to one group.
+    /// Takes the answers to the first appends, up to one group.
     fn collect(&mut self, context: &mut Context<'_>) {
         let mut bytes = 0;
-        while let Some(flight) = self.flights.front_mut()
-            && let Some(appending) = &mut flight.appending
-        {
+        for flight in &mut self.flights {
+            let Some(appending) = &mut flight.appending else {
+                break;
+            };
             let Poll::Ready(outcome) = Pin::new(appending).poll(context) else {
                 break;
             };
-            let Some(flight) = self.flights.pop_front() else {
-                break;
-            };
             bytes += flight.charge;
-            self.group.push((flight, outcome));
-            if self.group.len() == GROUP_APPENDS || bytes >= GROUP_BYTES {
+            self.outcomes.push_back(outcome);
+            if self.outcomes.len() == GROUP_APPENDS || bytes >= GROUP_BYTES {
                 break;
             }
         }
@@ -199,16 +201,14 @@ impl Driver {
 
     /// Publishes and answers one group, and admits those that wait for its room.
     pub(super) fn settle(&mut self) {
-        let mut records = Vec::with_capacity(self.group.len());
+        let mut records = Vec::with_capacity(self.outcomes.len());
         let (mut charge, mut appends) = (0, 0);
         let mut keys = Vec::new();
-        let mut group = std::mem::take(&mut self.group);
         let now = clock::now();
         let mut halt = None;
-        for (flight, outcome) in group.drain(..) {
-            let Some((flight, outcome)) = self.halts_at(flight, outcome, &mut halt) else {
-                continue;
-            };
+        while let Some(outcome) = self.next_outcome(&mut halt)
+            && let Some(flight) = self.flights.pop_front()
+        {
             (charge, appends) = (charge + flight.charge, appends + 1);
             let answer = match outcome {
                 Ok(ids) => {
@@ -224,7 +224,6 @@ impl Driver {
             };
             self.answers.push_back(answer);
         }
-        self.group = group;
         self.confirm_in_part(&mut records);
         if let Some(halt) = halt {
             self.halt(halt);
@@ -308,8 +307,7 @@ impl Driver {
     fn abandon(&mut self, why: &'static str) {
         self.recovery.stop();
         let mut keys = Vec::new();
-        let group = self.group.drain(..).map(|(flight, _)| flight);
-        for flight in group.chain(self.flights.drain(..)) {
+        for flight in self.flights.drain(..) {
             let error = flight.undecided(why);
             keys.append(&mut self.writer.keys_failed(flight.records.as_slice(), &error));
             self.answers.push_back(Answer::failed(flight, error));
@@ -345,8 +343,8 @@ impl Drop for Driver {
         drop(order);
         drained.send_replace(true);
         refused.iter().for_each(|it| it.tell_caller(&self.writer));
-        let group = self.group.drain(..).map(|(flight, _)| flight);
-        for flight in group.chain(self.flights.drain(..)) {
+        let landed = self.landed.drain(..).map(|(flight, _)| flight);
+        for flight in landed.chain(self.flights.drain(..)) {
             let error = self.writer.named(flight.undecided(why));
             if let Some(slot) = flight.slot {
                 slot.decide(Err(error));

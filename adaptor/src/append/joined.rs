@@ -50,7 +50,7 @@ impl Writer {
             return Vec::new();
         }
         let what = |it: &StoredRecord| {
-            let place = answer_of(it).0;
+            let place = answer_of(it.id, &it.record).0;
             Keyed::of(&it.record.header).map(|what| (what, Ok(place)))
         };
         records.iter().filter_map(what).collect()

@@ -6,6 +6,7 @@ mod answer;
 mod chunk;
 mod commit;
 mod end;
+mod flight;
 mod gather;
 mod joined;
 mod known;
@@ -334,6 +335,9 @@ impl Writer {
 
     /// Lets the hooks see how an append ended.
     fn after(&self, bytes: usize, elapsed: Duration, result: &Result<Place>) {
+        if self.hooks.is_empty() {
+            return;
+        }
         let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let context = AppendContext::new(&self.channel, self.owner(), bytes, elapsed_us);
         for hook in self.hooks.iter().rev() {

@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::sync::watch;
-use tracing::Span;
 use walx_core::{
-    Chunk, Error, ErrorKind, Expected, Header, Lsn, OpenOption, Owner, Place, Record, Result, Seq,
-    Tick,
+    Chunk, Error, ErrorKind, Header, Lsn, OpenOption, Owner, Record, Result, Seq, Tick,
 };
 use walx_impls::{Appending, Batch, Kind, WalImpls};
 
+use super::flight::Flight;
 use super::joined::Joined;
 use super::permit::Reserve;
 use super::queue::Refusal;
 use super::room::Room;
 use super::slot::Slot;
-use super::stages::Stages;
 use super::transactions::{Local, Transactions};
 use super::window::{Key, Told, Window};
 use crate::planted::{self, Bug};
@@ -114,34 +112,6 @@ impl Waiter {
         match self {
             Self::Append { paced, .. } => *paced,
             Self::Permit(_) => true,
-        }
-    }
-}
-
-/// An append that has its place.
-pub(super) struct Flight {
-    /// The backend's answer; `None` where it was not handed to the backend.
-    pub(super) appending: Option<Appending>,
-    pub(super) records: Batch<Record>,
-    /// What must hold wherever it is placed.
-    pub(super) expected: Expected,
-    /// What its caller gets though its record is durable.
-    pub(super) refused: Option<Error>,
-    /// What the caller gets for the records of its batch that landed when the append of all of them failed.
-    pub(super) landed: Vec<(Place, usize, Kind)>,
-    pub(super) charge: usize,
-    /// Where the caller waits; `None` where nobody does.
-    pub(super) slot: Option<Arc<Slot>>,
-    pub(super) stages: Stages,
-    pub(super) span: Span,
-}
-
-impl Flight {
-    /// Tells the append's span where it is.
-    pub(super) fn tell_place(&self) {
-        let first = self.records.as_slice().first();
-        if let Some(lsn) = first.and_then(|it| it.header.lsn) {
-            self.span.record("lsn", lsn.get());
         }
     }
 }

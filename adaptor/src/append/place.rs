@@ -13,7 +13,8 @@ use walx_utility::{clock, metric};
 
 use super::Writer;
 use super::chunk;
-use super::order::{Flight, Order};
+use super::flight::{Flight, Rare};
+use super::order::Order;
 use super::queue::Refusal;
 use super::request::{Mark, Request};
 use super::slot::Slot;
@@ -149,13 +150,10 @@ impl Writer {
         order.placed.push_back(Flight {
             appending,
             records,
-            expected,
-            refused: None,
-            landed: Vec::new(),
             charge,
             slot,
             stages: begun.placed(),
-            span: begun.span,
+            rare: Rare::new(expected, begun.span),
         });
         order.in_flight += 1;
     }

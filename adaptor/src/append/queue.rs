@@ -8,7 +8,8 @@ use walx_core::{Error, Message, Record, Tick};
 use walx_utility::clock::{self, Instant};
 use walx_utility::sync::lock;
 
-use super::order::{Flight, Order, Waiter};
+use super::flight::Flight;
+use super::order::{Order, Waiter};
 use super::permit::Gone;
 use super::request::Request;
 use super::room::{Next, Taken};
@@ -161,6 +162,10 @@ impl Writer {
     /// Frees the lock, then wakes those who got room, and the driver if it is idle, and tells who got no place, or that of another: a waker
     /// may drop what its task holds, and that needs the lock. All callers are told before the first hook, which may panic.
     pub(super) fn unlock(&self, mut order: MutexGuard<'_, Order>) {
+        if !order.has_news() {
+            drop(order);
+            return self.shared.tell();
+        }
         let wakes = std::mem::take(&mut order.wakes);
         let refused = std::mem::take(&mut order.refused);
         let told = std::mem::take(&mut order.told);
@@ -216,6 +221,16 @@ impl Writer {
 }
 
 impl Order {
+    /// Whether somebody is to be told or woken, or something to be freed, once the lock is free. Mostly nobody is.
+    fn has_news(&self) -> bool {
+        self.idle
+            || self.budget.owes()
+            || !self.wakes.is_empty()
+            || !self.told.is_empty()
+            || !self.refused.is_empty()
+            || !self.spent.is_empty()
+    }
+
     /// Somebody of the queue gets no place, because of the flow.
     fn refuse_waiter(&mut self, waiter: Waiter, charge: usize, error: Error) {
         match waiter {
@@ -256,7 +271,7 @@ impl Refusal {
                 .map(Record::bytes)
                 .collect(),
             called: flight.stages.called,
-            span: flight.span,
+            span: flight.rare.map_or(Span::none(), |it| it.span),
         }
     }
 

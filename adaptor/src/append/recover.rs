@@ -19,7 +19,8 @@ use walx_utility::sync::lock;
 use super::Writer;
 use super::answer::{definite, not_written, unknown};
 use super::commit::Driver;
-use super::order::{Ending, Flight};
+use super::flight::Flight;
+use super::order::Ending;
 use super::reopen::{self, Reopened, Reopening};
 use crate::planted::{self, Bug};
 
@@ -38,12 +39,6 @@ pub(super) struct Recovery {
     pauses: Option<Backoff>,
     /// The first records of a batch whose others are written again.
     pub(super) landed_in_part: Vec<StoredRecord>,
-}
-
-/// Where acknowledgements stop: a failure, and the appends whose answers don't count.
-pub(super) struct Halt {
-    cause: Error,
-    behind: VecDeque<Flight>,
 }
 
 impl Recovery {
@@ -85,7 +80,7 @@ impl Flight {
         let answer = Pin::new(appending).poll(&mut Context::from_waker(Waker::noop()));
         match answer {
             Poll::Ready(Err(error))
-                if error.kind() == ErrorKind::NotWritten && self.landed.is_empty() =>
+                if error.kind() == ErrorKind::NotWritten && !self.has_landed() =>
             {
                 error
             }
@@ -96,54 +91,47 @@ impl Flight {
 }
 
 impl Driver {
-    /// Passes an answer on that counts. `None` where it does not, since an append before it has failed or this one did,
-    /// and it can be found out what became of it.
-    pub(super) fn halts_at(
+    /// What became of the oldest append. `None` where there is no answer that counts: that append, or one before it, has
+    /// failed, and it can be found out what became of it. `halt` is why.
+    pub(super) fn next_outcome(
         &mut self,
-        mut flight: Flight,
-        outcome: Result<Batch<MessageId>>,
-        halt: &mut Option<Halt>,
-    ) -> Option<(Flight, Result<Batch<MessageId>>)> {
-        if let Some(halt) = halt {
-            flight.appending = Some(Appending::ready(outcome));
-            halt.behind.push_back(flight);
+        halt: &mut Option<Error>,
+    ) -> Option<Result<Batch<MessageId>>> {
+        if halt.is_some() {
             return None;
         }
-        let outcome = self.judge(outcome, flight.records.len());
+        let outcome = self.outcomes.pop_front()?;
+        let records = self.flights.front()?.records.len();
+        let outcome = self.judge(outcome, records);
         let error = match outcome {
             Err(error) if self.failure.is_none() => error,
-            outcome => return Some((flight, outcome)),
+            outcome => return Some(outcome),
         };
         if !self.writer.recovers_from(&error) {
             let error = definite(error);
             self.failure = Some(error.clone());
-            return Some((flight, Err(error)));
+            return Some(Err(error));
         }
+        *halt = Some(error.clone());
+        let records = &self.flights.front()?.records;
         // One of walx's own marks is no message that somebody could do without: it is written again.
         let is_mark = |it: &Record| it.header.kind != Kind::Data;
-        let refused = is_refusal(&error) && !flight.records.as_slice().iter().all(is_mark);
-        let mut behind = VecDeque::new();
-        let answered = if refused {
+        if is_refusal(&error) && !records.as_slice().iter().all(is_mark) {
             // It is decided, as by an acknowledgement.
             self.recovery.progressed();
-            lock(&self.writer.order).lose(&flight.records);
-            Some((flight, Err(error.clone())))
-        } else {
-            flight.appending = Some(Appending::ready(Err(error.clone())));
-            behind.push_back(flight);
-            None
-        };
-        *halt = Some(Halt {
-            cause: error,
-            behind,
-        });
-        answered
+            lock(&self.writer.order).lose(records);
+            return Some(Err(error));
+        }
+        self.outcomes.push_front(Err(error));
+        None
     }
 
     /// Begins to find out what became of the appends without an answer that counts.
-    pub(super) fn halt(&mut self, Halt { cause, mut behind }: Halt) {
-        behind.append(&mut self.flights);
-        self.flights = behind;
+    pub(super) fn halt(&mut self, cause: Error) {
+        let unheard = self.outcomes.drain(..);
+        for (flight, outcome) in self.flights.iter_mut().zip(unheard) {
+            flight.appending = Some(Appending::ready(outcome));
+        }
         let since = *self.recovery.since.get_or_insert_with(clock::now);
         // Nothing was acknowledged since the last open: a store that takes Barriers and nothing else is not opened in
         // a busy loop.
@@ -193,10 +181,7 @@ impl Driver {
         if !self.writer.recovers_from(&cause) {
             return false;
         }
-        self.halt(Halt {
-            cause,
-            behind: VecDeque::new(),
-        });
+        self.halt(cause);
         true
     }
 
@@ -255,6 +240,10 @@ impl Driver {
             // Nobody waits: the next failure has its whole time.
             self.recovery.progressed();
         }
+        for (flight, ids) in self.landed.drain(..).rev() {
+            self.flights.push_front(flight);
+            self.outcomes.push_front(Ok(ids));
+        }
         writer
             .incarnation
             .store(reopened.owner.incarnation, Ordering::Relaxed);
@@ -290,12 +279,12 @@ impl Driver {
         self.flights.append(&mut order.placed);
         order.recovering = false;
         drop(order);
-        for mut flight in self.flights.drain(..) {
+        for flight in &mut self.flights {
             let error = match fenced {
                 true => cause.clone(),
                 false => flight.given_up(&cause),
             };
-            self.group.push((flight, Err(error)));
+            self.outcomes.push_back(Err(error));
         }
         self.failure = Some(cause);
     }

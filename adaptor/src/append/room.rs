@@ -131,6 +131,10 @@ impl Room {
         self.own.give(bytes);
     }
 
+    pub(super) const fn owes(&self) -> bool {
+        self.owed > 0
+    }
+
     /// What is owed to the shared budget.
     pub(super) fn take_owed(&mut self) -> usize {
         std::mem::take(&mut self.owed)

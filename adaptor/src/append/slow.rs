@@ -7,7 +7,7 @@ use walx_core::Lsn;
 use walx_utility::clock::Instant;
 
 use super::Writer;
-use super::order::Flight;
+use super::flight::Flight;
 use super::stages::Stages;
 
 /// The least time between two lines of one wal.

@@ -17,13 +17,13 @@ pub(super) struct Begun {
     pub(super) span: Span,
 }
 
-/// An append that has its place.
+/// An append that has its place. Of many thousands at once, so it is small: times in nanoseconds, since the call.
 #[derive(Clone, Copy)]
 pub(super) struct Stages {
     pub(super) called: Instant,
-    hooks: Duration,
-    admission: Duration,
-    placed: Instant,
+    hooks_ns: u64,
+    admission_ns: u64,
+    placed_ns: u64,
 }
 
 impl Begun {
@@ -51,9 +51,9 @@ impl Begun {
     pub(super) fn placed(&self) -> Stages {
         Stages {
             called: self.called,
-            hooks: self.hooks,
-            admission: self.admission,
-            placed: clock::now(),
+            hooks_ns: nanos(self.hooks),
+            admission_ns: nanos(self.admission),
+            placed_ns: nanos(self.called.elapsed()),
         }
     }
 }
@@ -62,24 +62,24 @@ impl Stages {
     /// It has another place from now on.
     pub(super) fn again(self) -> Self {
         Self {
-            placed: clock::now(),
+            placed_ns: nanos(self.called.elapsed()),
             ..self
         }
     }
 
     /// How long the backend has it.
     pub(super) fn in_backend(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.placed)
+        let placed = Duration::from_nanos(self.placed_ns);
+        self.whole(now).saturating_sub(placed)
     }
 
     /// How long each stage took, of an append that is durable `now`.
     pub(super) fn times(&self, now: Instant) -> StageTimes {
-        let before = self.hooks + self.admission;
-        let placing = self.placed.saturating_duration_since(self.called);
+        let before = self.hooks_ns.saturating_add(self.admission_ns);
         StageTimes {
-            hooks: self.hooks,
-            admission: self.admission,
-            order: placing.saturating_sub(before),
+            hooks: Duration::from_nanos(self.hooks_ns),
+            admission: Duration::from_nanos(self.admission_ns),
+            order: Duration::from_nanos(self.placed_ns.saturating_sub(before)),
             backend: self.in_backend(now),
         }
     }
@@ -87,4 +87,8 @@ impl Stages {
     pub(super) fn whole(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.called)
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
