@@ -71,7 +71,9 @@ impl Flight {
     }
 
     pub(super) fn expected(&self) -> Expected {
-        self.rare.as_ref().map_or(Expected::new(), |it| it.expected)
+        self.rare
+            .as_ref()
+            .map_or_else(Expected::new, |it| it.expected)
     }
 
     /// Tells the append's span where it is.
