@@ -52,7 +52,7 @@ pub(super) struct Driver {
     pub(super) writer: Arc<Writer>,
     /// Appends fetched from the order, the oldest first.
     pub(super) flights: VecDeque<Flight>,
-    /// What the backend answered to the first of them.
+    /// What became of the first of them, one each: the backend's answers, or what a recovery found.
     pub(super) outcomes: VecDeque<Result<Batch<MessageId>>>,
     /// Appends that a recovery has found, in order, until it is through with the others.
     pub(super) landed: Vec<(Flight, Batch<MessageId>)>,

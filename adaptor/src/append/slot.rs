@@ -32,7 +32,7 @@ enum State {
     Gone,
 }
 
-/// What is to be written. Apart, since it is large and few appends wait for room.
+/// What is to be written. Apart, since it is large, and those that have room needn't carry it.
 struct Queued {
     request: Request,
     begun: Begun,

@@ -32,9 +32,11 @@
 //! | other headers | user properties, in order, under their own names; `walx.p.NAME` stands for one that is called `walx` or `walx.…`, `walx.x.HEX` for one with a zero byte in its name |
 //! | key | none |
 //!
-//! A message with the header `walx.mark` is the mark that each open leaves (one that takes over leaves a second one, which counts): version 1, then 16 bytes of chance. Anything
-//! else without `walx` is foreign: another program wrote it, and scanners tell it as a gap or hand it out as it is. An owner's
-//! own scan that follows its log from the write-ahead cache doesn't meet it. A record whose writer is not before it is damage.
+//! A message with the header `walx.mark` is the mark that each open leaves: version 1, then 16 bytes of chance. With
+//! `fence=transaction` a new owner of a log that isn't empty leaves two, of which the second one is its number. Anything
+//! else without `walx` is foreign: another program wrote it, and scanners tell it as a gap or hand it out as it is. An
+//! owner's own scan that follows its log from the write-ahead cache doesn't meet it. A record whose writer is not before it
+//! is damage.
 //!
 //! # Fence and commit
 //! | `fence` | Who keeps an older writer out | Needs | Costs |

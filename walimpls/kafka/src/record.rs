@@ -10,8 +10,8 @@
 //! mark    no value, header walx.mark = version u8 (1) ‖ token (16 random bytes)
 //! ```
 //!
-//! All numbers are little endian. `writer` is the offset of the mark that the record's writer left when it opened, and
-//! so its number: a larger one came later. A message without `walx` and `walx.mark` is somebody else's: foreign.
+//! All numbers are little endian. `writer` is the offset of the mark that the record's writer left last when it opened,
+//! and so its number: a larger one came later. A message without `walx` and `walx.mark` is somebody else's: foreign.
 //!
 //! `walx.read` is what lets a reader start anywhere where brokers don't fence. It says: up to this offset the writer
 //! had read the log back, and its own mark was the newest one, when the record was appended. So whether the record is

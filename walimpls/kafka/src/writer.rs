@@ -57,7 +57,7 @@ pub(crate) struct Writer {
     ending: Arc<Ending>,
     flights: Arc<Flights>,
     order: Mutex<Order>,
-    /// What it opens again with; none before its mark is in the log.
+    /// What it opens again with; none before the mark that counts is in the log.
     token: OnceLock<WriterToken>,
     /// What the handle asks of the thread.
     wish: AtomicU8,
@@ -175,11 +175,13 @@ impl Writer {
         &self.topic
     }
 
-    /// Its mark is in the log.
+    /// Its mark is in the log, and counts.
     fn set_token(&self, token: WriterToken, stamp: Stamp) {
         self.set_stamp(stamp);
         // Nobody else sets it.
         let _ = self.token.set(token);
+        // The thread may roll from now on.
+        self.flights.kick();
     }
 
     /// Ends the writer without waiting for it.

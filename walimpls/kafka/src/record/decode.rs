@@ -127,7 +127,8 @@ fn offset(value: &[u8], name: &str) -> Result<i64> {
     offset.ok_or_else(|| corrupt(format!("its header {name:?} holds no offset")))
 }
 
-/// What a record names lies before it. Else one forged record would make all later ones look overtaken, and every owner.
+/// What a record names lies before it. Else one damaged or forged number would make all later records, and every owner,
+/// look overtaken for ever; one that names an offset before it does so until the next open's mark.
 fn check(stamp: Stamp, offset: i64) -> Result<()> {
     let Stamp { writer, read } = stamp;
     if writer >= offset {

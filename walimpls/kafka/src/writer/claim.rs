@@ -2,7 +2,8 @@
 //!
 //! `init_transactions` makes the broker refuse every producer that had the transactional id before, a rightful newer
 //! owner's too. So a writer that resumes looks for a newer mark first, and again behind it. The mark makes that exact:
-//! it is in the log before the open answers.
+//! it is in the log before the open answers. A new owner leaves one at once, for those that resume, and another one
+//! once older owners have stopped to acknowledge: that one counts, and shows that nobody fenced it meanwhile.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -17,6 +18,7 @@ use walx_utility::backoff::Backoff;
 use walx_utility::{clock, random, spawn};
 
 use super::context::WriterContext;
+use super::failure::overtaken;
 use super::flights::{Flights, LEASE};
 use super::keeper::Keeper;
 use super::order::Order;
@@ -33,8 +35,10 @@ use crate::wal::KafkaWal;
 
 /// How often an owner that takes over tries again where another open came between.
 const TRIES: usize = 4;
-/// How long a writer that resumes looks for the mark of an open that came between.
+/// How long a writer that resumes looks for the mark of an open that came between; and how long a new owner does, which
+/// would have to wait as long for one that resumed and stepped back.
 const LOOK: Duration = Duration::from_secs(2);
+const SHORT_LOOK: Duration = Duration::from_millis(500);
 /// How long it is waited for the coordinator before it is looked whether the open is still wanted, and between two tries.
 const STEP: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(2);
@@ -77,7 +81,7 @@ async fn open_writer(
         match opening.run().await {
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 if resumed.is_some() {
-                    return Err(opening.overtaken(error).await);
+                    return Err(opening.overtaken(error, LOOK, Opening::check).await);
                 }
                 tracing::debug!(%channel, %error, "another open came between: taking over again");
                 clock::sleep(pauses.pause()).await;
@@ -200,6 +204,14 @@ impl Opening {
         Err(stale(newest.writer))
     }
 
+    /// `Fenced` where there is a mark behind this one.
+    fn check_mark(&self, mark: i64) -> Result<()> {
+        match look::newest(&self.store, &self.topic)?.writer {
+            Some(newest) if newest > mark => Err(overtaken(newest)),
+            _ => Ok(()),
+        }
+    }
+
     fn refused(&self, error: &KafkaError, limits: Limits) -> Error {
         if error.rdkafka_error_code() == Some(Code::InvalidTransactionTimeout) {
             let text = format!(
@@ -249,8 +261,15 @@ impl Opening {
         if waits && writer.limits.is_fenced_by_broker() {
             clock::sleep(LEASE).await;
             // The writer before may have looked for a mark before there was one, and have fenced this one behind it, to
-            // resume. Now it has met the mark and steps back: what is left is to find out, before the open answers.
-            offset = leave_mark(&writer, &token).await?;
+            // resume. Now it has met the mark and steps back: what is left is to find out, before the open answers. But
+            // who fenced it may be a newer owner, who stays.
+            offset = match leave_mark(&writer, &token).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    let check = move |it: &Self| it.check_mark(offset);
+                    return Err(self.overtaken(error, SHORT_LOOK, check).await);
+                }
+                left => left?,
+            };
         }
         if let Some(past) = past {
             past.end(&self.store, &self.topic, self.resumed, offset)
@@ -276,12 +295,17 @@ impl Opening {
         Ok(writer)
     }
 
-    /// Says who opened the channel while this writer resumed.
-    async fn overtaken(&self, error: Error) -> Error {
-        let deadline = clock::now() + LOOK;
+    /// Says who opened the channel while this one was opened, if `check` finds somebody in so long.
+    async fn overtaken(
+        &self,
+        error: Error,
+        long: Duration,
+        check: impl Fn(&Self) -> Result<()> + Copy + Send + 'static,
+    ) -> Error {
+        let deadline = clock::now() + long;
         loop {
             let this = self.clone();
-            match spawn::blocking(move || this.check()).await {
+            match spawn::blocking(move || check(&this)).await {
                 Ok(Err(fenced)) if fenced.kind() == ErrorKind::Fenced => return fenced,
                 Ok(_) if clock::now() < deadline => clock::sleep(Duration::from_millis(50)).await,
                 _ => return not_opened(error),
@@ -293,7 +317,7 @@ impl Opening {
 /// Appends a mark; its offset once it is in the log.
 async fn leave_mark(writer: &Writer, token: &Token) -> Result<i64> {
     let unix_ms = i64::try_from(clock::unix_time().as_millis()).unwrap_or(i64::MAX);
-    let marked = writer.place_mark(token, unix_ms)?;
+    let marked = writer.place_mark(token, unix_ms).map_err(not_opened)?;
     let marked = marked.await.map_err(not_opened)?;
     crate::id::offset(marked.as_slice()[0])
 }

@@ -26,7 +26,7 @@ use times::Times;
 pub(crate) use waiting::{Era, Waiting};
 
 /// How old the proof of ownership behind an acknowledgement may be: the call of the append, which lands only before the
-/// mark of the next owner, or a look that met no such mark. The next owner's open waits so long behind its mark. So
+/// mark of the next owner, or a look that met no such mark. The next owner's open waits so long behind its first mark. So
 /// nothing is acknowledged behind that open's answer, also where this process stood still and finds an old answer of the
 /// broker when it wakes.
 pub(crate) const LEASE: Duration = Duration::from_millis(400);

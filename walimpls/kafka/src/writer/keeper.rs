@@ -143,8 +143,10 @@ impl Keeper {
         }
     }
 
-    /// When the transaction is to be ended: earlier where nobody has to wait for it. `None` where it is empty.
+    /// When the transaction is to be ended: earlier where nobody has to wait for it. `None` where it is empty, and while
+    /// the channel is being opened: the client takes no mark while a transaction ends.
     fn roll_at(&self, view: &View) -> Option<Instant> {
+        self.writer.token.get()?;
         let halves = match (view.idle, self.writer.limits.commit) {
             (_, KafkaCommit::Each) => return None,
             (true, KafkaCommit::Long) => 1,

@@ -175,6 +175,9 @@ impl Writer {
     /// Appends the mark of this writer.
     pub(super) fn place_mark(&self, token: &Token, unix_ms: i64) -> Result<Waiting> {
         let mut order = lock(&self.order);
+        if let Phase::Over(error) = &order.phase {
+            return Err(error.clone());
+        }
         let (number, waiting) = self.call(&mut order, 1, false, true);
         let Some(producer) = &order.producer else {
             return Err(closed());

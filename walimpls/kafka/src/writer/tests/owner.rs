@@ -9,7 +9,7 @@ use walx_impls::{Appending, Claim, FenceToken, WalImpls};
 use walx_utility::{clock, spawn};
 
 use super::bed::{Bed, PATIENCE, Seen, append, append_now, in_time, kind, offset, until};
-use crate::config::KafkaFence;
+use crate::config::{KafkaCommit, KafkaFence};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_writer_is_fenced_by_a_newer_one() {
@@ -258,6 +258,43 @@ async fn an_open_that_is_fenced_behind_its_mark_takes_over_again_before_it_answe
         return;
     }
     panic!("the broker was slow ten times");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_owners_that_take_over_at_once_the_later_one_stays() {
+    for _ in 0..10 {
+        let bed = Bed::new().await;
+        append_now(&bed.open().await, 0).await.unwrap();
+        let (store, channel) = (Arc::clone(&bed.store), bed.channel.clone());
+        let earlier = spawn::task(async move {
+            let open = super::super::open(&store, &channel, Claim::TakeOver);
+            open.await
+        });
+        // The older one's mark, record and abort, and the first mark of the earlier one.
+        until("a mark", async || bed.end().await >= 4).await;
+        let later = bed.open().await;
+        match in_time(earlier).await.unwrap() {
+            // It had answered before the later one came.
+            Ok(_) => continue,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Fenced, "{error}"),
+        }
+        append_now(&later, 1).await.unwrap();
+        assert_eq!(bed.lsns().await, [0, 1]);
+        return;
+    }
+    panic!("the broker was slow ten times");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_interval_of_commits_disturbs_no_open() {
+    for ms in [150, 400, 410, 430] {
+        let every = KafkaCommit::Interval(Duration::from_millis(ms));
+        let bed = Bed::with(|config| config.commit = every).await;
+        for lsn in 0..3 {
+            append_now(&bed.open().await, lsn).await.unwrap();
+        }
+        assert_eq!(bed.lsns().await, [0, 1, 2], "each {ms} ms");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
