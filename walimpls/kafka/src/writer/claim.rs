@@ -49,8 +49,15 @@ pub(crate) async fn open(
     channel: &ChannelName,
     claim: Claim,
 ) -> Result<Arc<dyn WalImpls>> {
+    let is_new = matches!(claim, Claim::TakeOver);
     let opened = open_writer(store, channel, claim).await;
-    let named = |error: Error| error.with_operation("open").with_channel(channel);
+    let named = |error: Error| {
+        let error = match error.kind() {
+            ErrorKind::Fenced if is_new => held(error),
+            _ => error,
+        };
+        error.with_operation("open").with_channel(channel)
+    };
     Ok(Arc::new(KafkaWal::new(store, opened.map_err(named)?)))
 }
 
@@ -330,6 +337,13 @@ pub(super) fn stale(mark: Option<i64>) -> Error {
         Some(mark) => error.with_context("its mark at offset", mark),
         None => error,
     }
+}
+
+/// A new owner gets this where another one came while it opened.
+fn held(error: Error) -> Error {
+    let text =
+        "another owner opened the channel at the same time, and has it; open again to take it over";
+    Error::new(ErrorKind::Conflict, text).with_source(error)
 }
 
 /// Tells the thread that takes over that nobody waits for it any more.

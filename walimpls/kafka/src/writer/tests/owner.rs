@@ -276,7 +276,7 @@ async fn of_two_owners_that_take_over_at_once_the_later_one_stays() {
         match in_time(earlier).await.unwrap() {
             // It had answered before the later one came.
             Ok(_) => continue,
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Fenced, "{error}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),
         }
         append_now(&later, 1).await.unwrap();
         assert_eq!(bed.lsns().await, [0, 1]);
