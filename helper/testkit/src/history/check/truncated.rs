@@ -117,6 +117,8 @@ fn is_held_up(index: &Index<'_>, truncation: &Truncation) -> bool {
             Some((_, Ok(Some(owner)))) => newest.is_some_and(|newest| owner.term < newest),
             _ => false,
         };
-        it.channel == truncation.channel && began && !ended && !left
+        // An owner that doesn't know yet that it was overtaken still keeps what it has open.
+        let own = truncation.through == Some(index.id(index.handles[it.handle].called));
+        it.channel == truncation.channel && began && !ended && (own || !left)
     })
 }
