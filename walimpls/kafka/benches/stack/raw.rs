@@ -18,6 +18,7 @@ use crate::{Figure, IN_FLIGHT, measured, of_latencies, payload};
 
 const TIME: Duration = Duration::from_secs(30);
 
+#[derive(Clone)]
 pub(crate) struct Side {
     topic: String,
     producer: Arc<ThreadedProducer<Reports>>,
@@ -113,10 +114,7 @@ impl Side {
     }
 
     pub(crate) async fn append(&self, records: usize, bytes: usize) -> Figure {
-        let side = Self {
-            topic: self.topic.clone(),
-            producer: Arc::clone(&self.producer),
-        };
+        let side = self.clone();
         let appends = spawn::blocking(move || {
             let payload = payload(bytes);
             let begun = side.reports().reported.load(Ordering::Acquire);
@@ -132,10 +130,7 @@ impl Side {
     }
 
     pub(crate) async fn latency(&self, records: usize, bytes: usize) -> Figure {
-        let side = Self {
-            topic: self.topic.clone(),
-            producer: Arc::clone(&self.producer),
-        };
+        let side = self.clone();
         let appends = spawn::blocking(move || {
             let payload = payload(bytes);
             let mut latencies = Vec::with_capacity(records);

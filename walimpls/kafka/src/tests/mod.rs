@@ -14,10 +14,14 @@ mod tables;
 mod three;
 mod whole;
 
+use std::sync::Arc;
+
+use rdkafka::admin::{AdminOptions, NewTopic};
 use walx_testkit::server;
 use walx_utility::random;
 
 use crate::config::KafkaConfig;
+use crate::store::Store;
 
 /// A store on the broker, below a prefix that nobody else has.
 pub(crate) fn config() -> KafkaConfig {
@@ -33,4 +37,12 @@ pub(crate) fn here() -> Option<KafkaConfig> {
 pub(crate) fn at(brokers: &str) -> KafkaConfig {
     let location = format!("{brokers}/t{:016x}-", random::number());
     KafkaConfig::new(location.parse().unwrap())
+}
+
+/// Makes a topic as somebody else does, without a writer.
+async fn make(store: &Arc<Store>, new: &NewTopic<'_>) {
+    let shared = store.admin().await.unwrap();
+    let admin = shared.admin().unwrap();
+    let made = admin.create_topics([new], &AdminOptions::new()).await;
+    made.unwrap().remove(0).unwrap();
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{NewTopic, TopicReplication};
 use walx_core::{Error, ErrorKind, Result};
 
-use super::here;
+use super::{here, make};
 use crate::config::KafkaConfig;
 use crate::store::Store;
 use crate::topic::{self, Finding, Grade};
@@ -31,13 +31,7 @@ async fn foreign(
         new.config.retain(|(it, _)| it != key);
         new = new.set(key, value);
     }
-    let shared = store.admin().await.unwrap();
-    let made = shared
-        .admin()
-        .unwrap()
-        .create_topics([&new], &AdminOptions::new())
-        .await;
-    made.unwrap().remove(0).unwrap();
+    make(store, &new).await;
     name
 }
 

@@ -1,12 +1,12 @@
 //! On three brokers.
 
-use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{NewTopic, TopicReplication};
 use walx_core::{ChannelName, Durability, Health};
 use walx_helper::config;
 use walx_impls::{Claim, OpenerBuilderImpls};
 use walx_testkit::server;
 
-use super::at;
+use super::{at, make};
 use crate::KafkaBuilder;
 use crate::config::KafkaConfig;
 use crate::store::Store;
@@ -54,13 +54,7 @@ async fn a_topic_with_fewer_copies_in_sync_than_promised_is_warned_of() {
     let new = NewTopic::new(&name, 1, TopicReplication::Fixed(3))
         .set("min.insync.replicas", "1")
         .set("retention.ms", "-1");
-    let shared = store.admin().await.unwrap();
-    let made = shared
-        .admin()
-        .unwrap()
-        .create_topics([&new], &AdminOptions::new())
-        .await;
-    made.unwrap().remove(0).unwrap();
+    make(&store, &new).await;
     topic::prepare(&store, &name).await.unwrap();
     let layout = topic::exists(&store, &name).await.unwrap();
     let settings = topic::settings(&store, &name).await.unwrap().unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use walx_core::{
     Bounds, ChannelName, Durability, Error, ErrorKind, Header, Kind, Lsn, MessageId, Owner, Record,
@@ -11,7 +11,7 @@ use walx_core::{
 use walx_helper::config::{self, ByteSize};
 use walx_impls::{Batch, Claim, OpenerBuilderImpls, OpenerImpls, WalImpls};
 
-use super::here;
+use super::{here, make};
 use crate::KafkaBuilder;
 use crate::config::{KafkaConfig, KafkaTruncate};
 use crate::opener::capability;
@@ -77,14 +77,8 @@ async fn a_record_as_large_as_the_capability_says_is_taken_and_a_larger_one_refu
 /// Somebody else's topic with a record of theirs.
 async fn foreign(config: &KafkaConfig, topic: &str) {
     let store = Store::connect(config.clone()).await.unwrap();
-    let shared = store.admin().await.unwrap();
     let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
-    let made = shared
-        .admin()
-        .unwrap()
-        .create_topics([&new], &AdminOptions::new())
-        .await;
-    made.unwrap().remove(0).unwrap();
+    make(&store, &new).await;
     let producer: BaseProducer = store.settings.asker().create().unwrap();
     let record = BaseRecord::<(), _, _>::to(topic).payload("theirs");
     producer.send(record).map_err(|(error, _)| error).unwrap();
