@@ -1,12 +1,15 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
 use walx_core::{ChannelName, ErrorKind};
 use walx_helper::config;
 use walx_impls::OpenerBuilderImpls;
-use walx_utility::spawn;
+use walx_testkit::faults::proxy::Way;
+use walx_utility::{clock, spawn};
 
 use super::here;
+use super::line::Proxied;
 use crate::config::KafkaConfig;
 use crate::store::Store;
 use crate::{KafkaBuilder, NAME, topic};
@@ -31,6 +34,24 @@ async fn a_topic_is_made_once_asked_about_and_cut() {
     assert!(store.close() && !store.close());
     let closed = topic::exists(&store, &name).await.unwrap_err();
     assert_eq!(closed.kind(), ErrorKind::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncation_whose_connection_breaks_is_asked_again() {
+    let Some(config) = here() else { return };
+    let proxied = Proxied::start().await.unwrap();
+    let store = Store::connect(proxied.reach(config)).await.unwrap();
+    let channel = ChannelName::new("orders").unwrap();
+    let name = store.topic(&channel).unwrap();
+    topic::prepare(&store, &name).await.unwrap();
+    topic::truncate(&store, &name, 0).await.unwrap();
+    proxied.proxy.stall_way(Way::ToClient);
+    let break_it = async {
+        clock::sleep(Duration::from_millis(200)).await;
+        proxied.proxy.cut().resume();
+    };
+    let (truncated, ()) = tokio::join!(topic::truncate(&store, &name, 0), break_it);
+    truncated.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
