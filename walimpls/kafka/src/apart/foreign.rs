@@ -36,7 +36,8 @@ fn append(settings: &Settings, topic: &str, payload: &Bytes) -> Result<()> {
     let health = Health::new(settings.config.location.brokers().join(","));
     let named = |error: KafkaError| error::of(DOING, &error, &health);
     let mut config = settings.admin();
-    config.set("acks", "all");
+    // A connection that breaks under it must not write it twice.
+    config.set("acks", "all").set("enable.idempotence", "true");
     let producer: BaseProducer<Report> = config
         .create_with_context(Report::default())
         .map_err(named)?;
