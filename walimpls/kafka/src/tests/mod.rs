@@ -15,13 +15,17 @@ mod three;
 mod whole;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::admin::{AdminOptions, NewTopic};
 use walx_testkit::server;
-use walx_utility::random;
+use walx_utility::{clock, random};
 
 use crate::config::KafkaConfig;
 use crate::store::Store;
+
+/// How long anything may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A store on the broker, below a prefix that nobody else has.
 pub(crate) fn config() -> KafkaConfig {
@@ -45,4 +49,13 @@ async fn make(store: &Arc<Store>, new: &NewTopic<'_>) {
     let admin = shared.admin().unwrap();
     let made = admin.create_topics([new], &AdminOptions::new()).await;
     made.unwrap().remove(0).unwrap();
+}
+
+/// Waits until something holds.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = clock::now() + PATIENCE;
+    while !holds().await {
+        assert!(clock::now() < deadline, "{what} in time");
+        clock::sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -1,15 +1,14 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
 use walx_core::{ChannelName, ErrorKind};
 use walx_helper::config;
 use walx_impls::OpenerBuilderImpls;
 use walx_testkit::faults::proxy::Way;
-use walx_utility::{clock, spawn};
+use walx_utility::spawn;
 
-use super::here;
 use super::line::Proxied;
+use super::{here, until};
 use crate::config::KafkaConfig;
 use crate::store::Store;
 use crate::{KafkaBuilder, NAME, topic};
@@ -44,11 +43,16 @@ async fn a_truncation_whose_connection_breaks_is_asked_again() {
     let channel = ChannelName::new("orders").unwrap();
     let name = store.topic(&channel).unwrap();
     topic::prepare(&store, &name).await.unwrap();
+    // So that nothing but the request itself goes to the broker from here on.
     topic::truncate(&store, &name, 0).await.unwrap();
-    proxied.proxy.stall_way(Way::ToClient);
+    let proxy = proxied.proxy.stall_way(Way::ToClient);
+    let before = proxy.forwarded(Way::ToServer);
     let break_it = async {
-        clock::sleep(Duration::from_millis(200)).await;
-        proxied.proxy.cut().resume();
+        until("the request", async || {
+            proxy.forwarded(Way::ToServer) > before
+        })
+        .await;
+        proxy.cut().resume();
     };
     let (truncated, ()) = tokio::join!(topic::truncate(&store, &name, 0), break_it);
     truncated.unwrap();

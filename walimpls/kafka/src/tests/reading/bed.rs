@@ -17,14 +17,12 @@ use crate::ending::Ending;
 use crate::record::{self, Stamp};
 use crate::scanner;
 use crate::store::Store;
+pub(super) use crate::tests::PATIENCE;
 use crate::tests::here;
 use crate::{id, topic};
 
 /// The tick's ms of the record with number 0; each next one has 10 more.
 pub(super) const START_MS: u64 = 1_700_000_000_000;
-/// How long anything may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-
 pub(super) struct Bed {
     pub(super) store: Arc<Store>,
     pub(super) channel: ChannelName,

@@ -1,7 +1,6 @@
 //! What the tests of writers have in common.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::AdminOptions;
@@ -22,9 +21,7 @@ use crate::record::{self, Content};
 use crate::store::{PARTITION, Store};
 use crate::tests::config;
 use crate::tests::line::Proxied;
-
-/// How long anything may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) use crate::tests::{PATIENCE, until};
 
 /// So many appends may be on a line without an answer, each in a request of its own: librdkafka sends five requests, and
 /// one of them may be about something else. The others wait for answers before they are sent.
@@ -246,15 +243,6 @@ pub(super) async fn in_time<F: Future>(future: F) -> F::Output {
     clock::timeout(PATIENCE, future)
         .await
         .expect("an answer in time")
-}
-
-/// Waits until something holds.
-pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = clock::now() + PATIENCE;
-    while !holds().await {
-        assert!(clock::now() < deadline, "{what} in time");
-        clock::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// The kind of an error.
